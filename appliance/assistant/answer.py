@@ -1,0 +1,264 @@
+"""The one path of a patient's message, from every channel to every answer. Knows no channel, no socket and no table.
+
+Read `Assistant._parts` aloud: a red flag is answered before anything else; then what we must not say; then the clinic's
+documents, in their own words or, when a model has qualified here, in a model's words from them; else "I don't know" and a person.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import aclosing
+from typing import Protocol
+
+import msgspec
+
+from appliance.assistant.contact import Contact
+from appliance.assistant.language import Phrases, answering_language
+from appliance.assistant.prompt import written_answer
+from appliance.assistant.quote import Candidate, Quote, Quoting, citation
+from appliance.assistant.smalltalk import Smalltalk, Topic
+from appliance.assistant.triage import RedFlag, Triage, script
+from appliance.conversations.turns import Conversations
+from appliance.errors import ApplianceError, Busy
+from appliance.knowledge.glossary import Glossary
+from appliance.knowledge.search import Hit, Scope, Search
+from appliance.message import (
+    AnswerKind,
+    Call,
+    Language,
+    Message,
+    Notice,
+    Opening,
+    Part,
+    Text,
+    Voice,
+)
+from models import ChatModel, ModelBusy, ModelError
+
+log = logging.getLogger(__name__)
+
+SEARCHED: int = 12
+"""Passages looked at for one answer."""
+
+
+class Speaker(Protocol):
+    """Which model may write for patients in this language, if any. The only door to generation."""
+
+    def qualified(self, language: Language) -> ChatModel | None: ...
+
+
+class ClinicFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """What the pipeline needs to know of the clinic's settings."""
+
+    country: str
+    emergency_number: str
+    sites: tuple[str, ...] = ()
+
+
+class Parts(msgspec.Struct, frozen=True, kw_only=True):
+    """The collaborators of the pipeline, joined in app.py."""
+
+    triage: Triage
+    smalltalk: Smalltalk
+    search: Search
+    glossary: Glossary
+    quoting: Quoting
+    contact: Contact
+    conversations: Conversations
+    speaker: Speaker
+    phrases: Phrases
+    clinic: ClinicFacts
+
+
+class Assistant:
+    """Answers patients. Whoever iterates an answer closes it: ``async with aclosing(assistant.answer(m)) as parts``."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._with = parts
+
+    def answer(self, message: Message) -> AsyncGenerator[Part, None]:
+        """The answer to a message, part by part. Closing it stops the work; what was said is recorded either way."""
+        return self._recorded(message, self._parts)
+
+    def person(self, message: Message) -> AsyncGenerator[Part, None]:
+        """How to reach a person, for a patient who presses the button instead of asking."""
+        return self._recorded(message, self._to_a_person)
+
+    async def _recorded(self, message: Message, path: _Path) -> AsyncGenerator[Part, None]:
+        conversations = self._with.conversations
+        if not await conversations.begin(message):
+            earlier = await conversations.answer(message.conversation, message.id)
+            for part in earlier.parts if earlier else ():
+                yield part
+            return
+        said: list[Part] = []
+        complete = False
+        try:
+            async with aclosing(self._safely(message, path)) as parts:
+                async for part in parts:
+                    said.append(part)
+                    yield part
+            complete = True
+        finally:
+            summary = _summary(said, message)
+            await _even_if_cancelled(
+                conversations.finish(message, said, kind=summary.kind, language=summary.language, complete=complete)
+            )
+
+    async def _safely(self, message: Message, path: _Path) -> AsyncGenerator[Part, None]:
+        """Whatever of ours fails, the patient hears what to do; the operator finds the reason in the log."""
+        opened = False
+        try:
+            async with aclosing(path(message)) as parts:
+                async for part in parts:
+                    opened = True
+                    yield part
+        except (ApplianceError, ModelError) as error:
+            log.error("answer=failed error=%s reason=%s", type(error).__name__, error)
+            for part in self._trouble(message, opened=opened, busy=isinstance(error, Busy | ModelBusy)):
+                yield part
+
+    async def _parts(self, message: Message) -> AsyncGenerator[Part, None]:
+        if flag := self._with.triage.red_flag(message.text):
+            ready: Sequence[Part] = await self._emergency(message, flag)
+        elif topic := self._with.smalltalk.topic(message.text):
+            ready = await self._without_documents(topic, message)
+        else:
+            language = answering_language(message)
+            hits, quote = await self._looked_up(message, language)
+            if quote and (model := self._with.speaker.qualified(language)):
+                async with aclosing(self._written(message, language, hits=hits, quote=quote, model=model)) as parts:
+                    async for part in parts:
+                        yield part
+                return
+            ready = self._quoted(quote, language) if quote else await self._told("unknown", "unknown", message)
+        for part in ready:
+            yield part
+
+    async def _looked_up(self, message: Message, language: Language) -> tuple[Sequence[Hit], Quote | None]:
+        """What the documents hold, and the quote that probably answers; None when none probably does."""
+        carried = self._with.glossary.carried(message.text, language)
+        hits = await self._with.search.passages(
+            message.text, language, scope=Scope(site=message.site), limit=SEARCHED, extra_words=carried.words
+        )
+        quoting = self._with.quoting
+        quote = quoting.quote(message.text, language, hits=hits, carried=carried, sites=self._with.clinic.sites)
+        return hits, quote if quote and quote.probability >= quoting.threshold else None
+
+    async def _written(
+        self, message: Message, language: Language, *, hits: Sequence[Hit], quote: Quote, model: ChatModel
+    ) -> AsyncGenerator[Part, None]:
+        """The model's words; when it has none that the sources bear out, the quote."""
+        wrote = False
+        try:
+            async with aclosing(written_answer(message.text, language, hits=hits, model=model)) as parts:
+                async for part in parts:
+                    if not wrote:
+                        yield Opening(kind="generated", language=language)
+                    wrote = True
+                    yield part
+        except ModelError as error:
+            log.warning("generation=failed model=%s reason=%s", model.name, error)
+        for part in () if wrote else self._quoted(quote, language):
+            yield part
+
+    async def _emergency(self, message: Message, flag: RedFlag) -> list[Part]:
+        """Fixed words; staff are told through the alert. A store that fails must not keep the words back."""
+        language = answering_language(message, hint=flag.language)
+        clinic = self._with.clinic
+        words = script(flag.kind, language, country=clinic.country, emergency_number=clinic.emergency_number)
+        try:
+            await self._with.conversations.alert(message.conversation, flag.kind, language)
+        except ApplianceError as error:
+            log.error("alert=failed kind=%s reason=%s", flag.kind, error)
+        calls = [Call(label=label, number=number, urgent=True) for label, number in words.calls]
+        return [Opening(kind="emergency", language=language), *_words(words.text), *calls]
+
+    async def _without_documents(self, topic: Topic, message: Message) -> list[Part]:
+        """A greeting, thanks, a wish for a person, or something we must never answer."""
+        language = answering_language(message)
+        if topic in ("greeting", "thanks"):
+            return [Opening(kind="greeting", language=language), *_words(self._say(topic, language))]
+        if topic == "person":
+            return await self._told("contact", "contact", message)
+        return await self._told("declined", f"declined_{topic}", message)
+
+    async def _to_a_person(self, message: Message) -> AsyncGenerator[Part, None]:
+        for part in await self._told("contact", "contact", message):
+            yield part
+
+    async def _told(self, kind: AnswerKind, key: str, message: Message) -> list[Part]:
+        """A fixed phrase, and how to reach the clinic in its documents' own words."""
+        language = answering_language(message)
+        reach = await self._with.contact.find(language, site=message.site)
+        words = self._say(key, language) if kind == "contact" else self._joined(key, language, found=bool(reach.chosen))
+        if kind == "contact" and not reach.chosen:
+            words = self._say("contact_plain", language)
+        parts = [Opening(kind=kind, language=language), *_words(words), *self._quotes(reach.chosen, language)]
+        if reach.phone:
+            parts.append(Call(label=self._say("call_clinic", language), number=reach.phone))
+        return parts
+
+    def _joined(self, key: str, language: Language, *, found: bool) -> str:
+        space = "" if language == "zh" else " "
+        return self._say(key, language) + space + self._say("reach_us" if found else "reach_us_plain", language)
+
+    def _quoted(self, quote: Quote, language: Language) -> list[Part]:
+        lead = next((f"lead_{kind}" for kind in ("price", "phone", "place", "time") if kind in quote.asked), "lead")
+        words = _words(self._say(lead, language))
+        return [Opening(kind="quoted", language=language), *words, *self._quotes(quote.chosen, language)]
+
+    def _quotes(self, chosen: Sequence[Candidate], language: Language) -> list[Part]:
+        parts: list[Part] = []
+        for number, one in enumerate(chosen, start=1):
+            parts += [Text(text="\n"), *_words(one.text, voice="quote", language=one.passage.language)]
+            parts.append(citation(one.passage, one.span, text=one.text, number=number))
+        for source in dict.fromkeys(one.passage.language for one in chosen):
+            if source != language:
+                told = self._say("source_language", language, language=self._say(source, language))
+                parts.append(Notice(code="source_language", text=told))
+        return parts
+
+    def _trouble(self, message: Message, *, opened: bool, busy: bool) -> list[Part]:
+        language = answering_language(message)
+        words = Text(text=("\n" if opened else "") + self._say("busy" if busy else "trouble", language))
+        return [words] if opened else [Opening(kind="trouble", language=language), words]
+
+    def _say(self, key: str, language: Language, **names: str) -> str:
+        return self._with.phrases.say(key, language, **names)
+
+
+_Path = Callable[[Message], AsyncGenerator[Part, None]]
+
+
+def _words(text: str, *, voice: Voice = "ours", language: Language | None = None) -> list[Text]:
+    """A text word by word, as it is streamed; Chinese by the character, Hindi and Latin with the space before the word."""
+    return [Text(text=piece, voice=voice, language=language) for piece in _PIECE.findall(text)]
+
+
+_PIECE = re.compile(r"[\u3400-\u9fff][\W_]*|\s*[^\s\u3400-\u9fff]+|\s+")
+
+
+class _Summary(msgspec.Struct, frozen=True, kw_only=True):
+    kind: AnswerKind
+    language: Language
+
+
+def _summary(said: Sequence[Part], message: Message) -> _Summary:
+    opening = next((part for part in said if isinstance(part, Opening)), None)
+    if opening:
+        return _Summary(kind=opening.kind, language=opening.language)
+    return _Summary(kind="trouble", language=answering_language(message))
+
+
+async def _even_if_cancelled(recording: Awaitable[None]) -> None:
+    """A closed tab cancels the task that iterates us; the record is written all the same."""
+    task = asyncio.ensure_future(recording)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await task
+        raise

@@ -1,0 +1,327 @@
+"""Turns the rules' notation into patterns and finds them among the words of a message, in linear time. Knows no meaning.
+
+The notation, for whoever edits a rule file:
+
+    heart attack       these words next to each other, in this order
+    breath*            a word that starts so
+    seizure|fit        one of these words
+    <chest>            one of the phrases of the concept "chest"
+    [really] bad       "really" may be there or not
+    chest .. pain      in this order, with up to the file's `gap` other words between (characters in Chinese)
+    chest ..8 pain     with up to 8 other words between
+    chest + pain       near each other in either order (+8: up to 8 words between)
+    #  #10+  #50-      a number; one of 10 or more; one of 50 or less
+    MATCH START END    in guards: the words that a rule has found; the start and the end of a clause
+
+A gap never reaches into the next sentence. In a rule it reads across commas, but never across one of the file's
+`walls` (not, without, …). In a guard it stays inside its clause unless written with a comma: ``,..8``.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import accumulate, product
+from typing import Final, NamedTuple
+
+from appliance.assistant.redflags.words import Words
+
+MATCH, START, END = -1, -2, -3
+_SLOTS: Final = {"MATCH": MATCH, "START": START, "END": END}
+_ITEM: Final = re.compile(r"\[[^\[\]]*\]|[^\s\[\]]+")
+_GAP: Final = re.compile(r"(,?)(\.\.|\+)(\d*)")
+_NUMBER: Final = re.compile(r"#(?:(\d+)([+-]))?")
+_MOST_PHRASES: Final = 4000
+_LONGEST_PHRASE: Final = 16
+_REACH: Final = 40
+
+Span = tuple[int, int]
+Phrase = tuple[str, ...]
+
+
+class NotationError(ValueError):
+    """A pattern that cannot be read; the text says which and why."""
+
+
+class Gap(NamedTuple):
+    """How far the next element may stand from what was found so far."""
+
+    words: int = 0
+    ordered: bool = True
+    commas: bool = False
+
+
+class Pattern(NamedTuple):
+    """Elements by number, each with its distance from those before it."""
+
+    elements: tuple[int, ...]
+    gaps: tuple[Gap, ...]
+    needs: frozenset[int]
+
+
+class Found(NamedTuple):
+    """Where a pattern stands: from ``start`` to before ``end``, of which the ``spans`` are its own words."""
+
+    start: int
+    end: int
+    spans: tuple[Span, ...]
+
+    def touches(self, positions: frozenset[int]) -> bool:
+        return any(not positions.isdisjoint(range(*span)) for span in self.spans)
+
+
+class _Node:
+    __slots__ = ("ids", "numbers", "stems", "words")
+
+    def __init__(self) -> None:
+        self.words: dict[str, _Node] = {}
+        self.stems: dict[str, _Node] = {}
+        self.numbers: dict[str, tuple[float, float, _Node]] = {}
+        self.ids: list[int] = []
+
+
+class Lexicon:
+    """All phrases of all rules in one tree, so that a message is read once."""
+
+    def __init__(self) -> None:
+        self._root: Final = _Node()
+        self._words: Final[set[str]] = set()
+        self._stems: Final[set[str]] = set()
+        self._count = 0
+
+    def add(self, phrases: Iterable[Phrase]) -> int:
+        """The number by which occurrences of any of these phrases will be found."""
+        self._count += 1
+        for phrase in phrases:
+            node = self._root
+            for word in phrase:
+                node = self._next(node, word)
+            node.ids.append(self._count)
+        return self._count
+
+    @property
+    def vocabulary(self) -> frozenset[str]:
+        return frozenset(self._words)
+
+    def knows(self, token: str) -> bool:
+        return token in self._words or any(token[:length] in self._stems for length in range(2, len(token) + 1))
+
+    def occurrences(self, words: Words) -> dict[int, list[Span]]:
+        """Where each element stands, by its number, in the order of the text."""
+        found: dict[int, list[Span]] = {}
+        for start in range(len(words.tokens)):
+            for end, node in self._walk(words, start):
+                for number in node.ids:
+                    found.setdefault(number, []).append((start, end))
+        return found
+
+    def _walk(self, words: Words, start: int) -> Iterator[tuple[int, _Node]]:
+        waiting = [(start, self._root)]
+        while waiting:
+            at, node = waiting.pop()
+            if node.ids:
+                yield at, node
+            if at < len(words.tokens) and words.sentences[at] == words.sentences[start]:
+                waiting.extend((at + 1, child) for child in _children(node, words.tokens[at]))
+
+    def _next(self, node: _Node, word: str) -> _Node:
+        if number := _NUMBER.fullmatch(word):
+            least = float(number[1]) if number[2] == "+" else 0.0
+            most = float(number[1]) if number[2] == "-" else float("inf")
+            return node.numbers.setdefault(word, (least, most, _Node()))[2]
+        if word.endswith("*"):
+            self._stems.add(word[:-1])
+            return node.stems.setdefault(word[:-1], _Node())
+        self._words.add(word)
+        return node.words.setdefault(word, _Node())
+
+
+def _children(node: _Node, token: str) -> Iterator[_Node]:
+    if token in node.words:
+        yield node.words[token]
+    if node.stems:
+        for length in range(2, len(token) + 1):
+            if child := node.stems.get(token[:length]):
+                yield child
+    if node.numbers and token[0].isdecimal():
+        value = float(token.replace(",", "."))
+        yield from (child for least, most, child in node.numbers.values() if least <= value <= most)
+
+
+class Notation:
+    """Reads the patterns of one rule file: its concepts, its gap, its spelling."""
+
+    def __init__(
+        self, lexicon: Lexicon, *, concepts: Mapping[str, Sequence[str]], gap: int, spell: Callable[[str], Sequence[str]]
+    ) -> None:
+        self._lexicon: Final = lexicon
+        self._entries: Final = concepts
+        self._gap: Final = gap
+        self._spell: Final = spell
+        self._concepts: Final[dict[str, tuple[Phrase, ...]]] = {}
+        self._elements: Final[dict[str, int]] = {}
+        for name in concepts:
+            self._concept(name, ())
+
+    def patterns(self, text: str) -> list[Pattern]:
+        """One pattern for each choice of the optional words."""
+        items = _ITEM.findall(text)
+        choices = [("", item[1:-1]) if item[0] == "[" else (item,) for item in items]
+        texts = dict.fromkeys(" ".join(filter(None, choice)) for choice in product(*choices))
+        return [self._pattern(one, text) for one in texts]
+
+    def element(self, text: str) -> int:
+        """The number of a run of words or of one concept or choice."""
+        if text in _SLOTS:
+            return _SLOTS[text]
+        if text not in self._elements:
+            self._elements[text] = self._lexicon.add(self._phrases(text, ()))
+        return self._elements[text]
+
+    def _pattern(self, one: str, text: str) -> Pattern:
+        elements: list[int] = []
+        gaps: list[Gap] = []
+        gap: Gap | None = None
+        for item in _runs(one.split()):
+            if sign := _GAP.fullmatch(item):
+                if gap or not elements:
+                    raise NotationError(f"{text!r}: a gap needs words on both sides")
+                gap = Gap(int(sign[3] or self._gap), sign[2] == "..", bool(sign[1]))
+            else:
+                elements.append(self.element(item))
+                gaps.append(gap or Gap())
+                gap = None
+        if gap or not elements:
+            raise NotationError(f"{text!r}: a gap needs words on both sides")
+        return Pattern(tuple(elements), tuple(gaps), frozenset(number for number in elements if number > 0))
+
+    def _concept(self, name: str, inside: tuple[str, ...]) -> tuple[Phrase, ...]:
+        if name not in self._entries:
+            raise NotationError(f"<{name}> is not among the concepts")
+        if name in inside:
+            raise NotationError(f"<{name}> is defined by itself")
+        if name not in self._concepts:
+            phrases = [phrase for entry in self._entries[name] for phrase in self._entry(entry, (*inside, name))]
+            self._concepts[name] = tuple(dict.fromkeys(phrases))
+        return self._concepts[name]
+
+    def _entry(self, entry: str, inside: tuple[str, ...]) -> Iterator[Phrase]:
+        items = _ITEM.findall(entry)
+        choices = [((), *self._phrases(i[1:-1], inside)) if i[0] == "[" else self._phrases(i, inside) for i in items]
+        for count, choice in enumerate(product(*choices)):
+            if count > _MOST_PHRASES:
+                raise NotationError(f"{entry!r} stands for too many phrases")
+            yield tuple(word for phrase in choice for word in phrase)
+
+    def _phrases(self, text: str, inside: tuple[str, ...]) -> tuple[Phrase, ...]:
+        if " " in text:
+            return tuple(self._entry(text, inside))
+        alternatives = [self._alternative(part, inside) for part in text.split("|")]
+        return tuple(phrase for phrases in alternatives for phrase in phrases)
+
+    def _alternative(self, part: str, inside: tuple[str, ...]) -> tuple[Phrase, ...]:
+        if part.startswith("<") and part.endswith(">"):
+            return self._concept(part[1:-1], inside)
+        if _NUMBER.fullmatch(part):
+            return ((part,),)
+        tokens = tuple(self._spell(part.removesuffix("*")))
+        if not tokens or _GAP.fullmatch(part) or any(sign in part.removesuffix("*") for sign in "<>[]*#"):
+            raise NotationError(f"{part!r} is not a word")
+        return ((*tokens[:-1], f"{tokens[-1]}*") if part.endswith("*") else tokens,)
+
+
+def _runs(items: Sequence[str]) -> Iterator[str]:
+    """Plain words that stand together become one element."""
+    run: list[str] = []
+    for item in items:
+        if any(sign in item for sign in "<|") or item in _SLOTS or _GAP.fullmatch(item):
+            if run:
+                yield " ".join(run)
+            yield item
+            run = []
+        else:
+            run.append(item)
+    if run:
+        yield " ".join(run)
+
+
+class Reading:
+    """One message as one rule file sees it."""
+
+    def __init__(self, words: Words, occurrences: Mapping[int, list[Span]], *, walls: int) -> None:
+        size = len(words.tokens)
+        self._words: Final = words
+        self._found: Final = {**occurrences, START: _starts(words), END: _ends(words)}
+        walled = {position for span in occurrences.get(walls, ()) for position in range(*span)}
+        self._walls: Final = list(accumulate((position in walled for position in range(size)), initial=0))
+        self.present: Final = frozenset(occurrences)
+
+    def find(self, pattern: Pattern) -> list[Found]:
+        """Every place where a rule's pattern stands."""
+        return self._find(pattern, self._found, self._clear)
+
+    def guards(self, pattern: Pattern, match: Found) -> bool:
+        """Whether a guard's pattern stands around this match."""
+        near = {number: _within(self._found[number], match) for number in pattern.elements if number != MATCH}
+        return bool(self._find(pattern, {**near, MATCH: [(match.start, match.end)]}, self._clear_in_guard))
+
+    def positions(self, pattern: Pattern) -> frozenset[int]:
+        """All words that a guard without MATCH covers."""
+        found = self._find(pattern, self._found, self._clear_in_guard)
+        return frozenset(position for one in found for span in one.spans for position in range(*span))
+
+    def _find(
+        self, pattern: Pattern, found: Mapping[int, list[Span]], clear: Callable[[Span, Span, Gap], bool]
+    ) -> list[Found]:
+        so_far = [Found(*span, (span,)) for span in found[pattern.elements[0]]]
+        for number, gap in zip(pattern.elements[1:], pattern.gaps[1:], strict=True):
+            longer = (more for one in so_far for more in _longer(one, found[number], gap, clear))
+            so_far = list({(one.start, one.end): one for one in longer}.values())
+        return so_far
+
+    def _clear(self, left: Span, right: Span, gap: Gap) -> bool:
+        return self._walls[left[1]] == self._walls[right[0]] and _together(left, right, self._words.sentences)
+
+    def _clear_in_guard(self, left: Span, right: Span, gap: Gap) -> bool:
+        return _together(left, right, self._words.sentences if gap.commas else self._words.clauses)
+
+
+def _longer(
+    one: Found, spans: list[Span], gap: Gap, clear: Callable[[Span, Span, Gap], bool]
+) -> Iterator[Found]:
+    hull = (one.start, one.end)
+    for span in _between(spans, one.end, one.end + gap.words):
+        if clear(hull, span, gap):
+            yield Found(one.start, span[1], (*one.spans, span))
+    if gap.ordered:
+        return
+    for span in _between(spans, one.start - gap.words - _LONGEST_PHRASE, one.start):
+        if one.start - gap.words <= span[1] <= one.start and clear(span, hull, gap):
+            yield Found(span[0], one.end, (*one.spans, span))
+
+
+def _between(spans: list[Span], first: int, last: int) -> list[Span]:
+    """Those that start from ``first`` to ``last``."""
+    return spans[bisect_left(spans, (first, -1)) : bisect_left(spans, (last + 1, -1))]
+
+
+def _within(spans: list[Span], match: Found) -> list[Span]:
+    return _between(spans, match.start - _REACH, match.end + _REACH)
+
+
+def _together(left: Span, right: Span, parts: list[int]) -> bool:
+    """Whether the last word of the left and the first of the right are in the same part; an edge of a clause always fits."""
+    if left[0] == left[1] or right[0] == right[1]:
+        return True
+    return parts[left[1] - 1] == parts[right[0]]
+
+
+def _starts(words: Words) -> list[Span]:
+    clauses = words.clauses
+    return [(at, at) for at in range(len(clauses)) if at == 0 or clauses[at - 1] != clauses[at]]
+
+
+def _ends(words: Words) -> list[Span]:
+    clauses, size = words.clauses, len(words.clauses)
+    return [(at, at) for at in range(1, size + 1) if at == size or clauses[at - 1] != clauses[at]]

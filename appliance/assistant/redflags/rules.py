@@ -1,0 +1,187 @@
+"""Reads the rule files and applies them to a message: a rule's words, unless a guard holds. Knows no channel and no script.
+
+A rule file that cannot be read, or a rule without examples, is an error at start: without triage there is no answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib import resources
+from typing import Final, Literal
+
+import msgspec
+
+from appliance.assistant.redflags.patterns import (
+    MATCH,
+    Found,
+    Lexicon,
+    Notation,
+    NotationError,
+    Pattern,
+    Reading,
+    Span,
+)
+from appliance.assistant.redflags.words import Mender, Spelling, Words
+from appliance.errors import BadConfig
+from appliance.message import LANGUAGES, Language
+
+Kind = Literal["medical", "poison", "pregnancy_infant", "violence", "suicide"]
+KINDS_BY_RANK: Final[tuple[Kind, ...]] = ("suicide", "violence", "poison", "pregnancy_infant", "medical")
+"""When several fire, the first decides the words: each of these scripts also says when to call the emergency number."""
+
+GuardName = Literal["negated", "past", "asking", "other"]
+
+
+class Guards(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """When the words of a rule do not mean danger now. With MATCH: words around it. Without: words it may not share."""
+
+    negated: list[str]
+    past: list[str]
+    present: list[str]
+    """Takes ``past`` back: 'I had a stroke in 2019 and it is happening again'."""
+    asking: list[str]
+    other: list[str]
+    """Idioms, other senses, stories, animals."""
+
+
+class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One red flag, as a clinician reads and edits it."""
+
+    id: str
+    kind: Kind
+    catches: str
+    when: list[str]
+    unless: list[str] = []
+    """Guards of this rule alone."""
+    guards: list[GuardName] = ["negated", "past", "asking", "other"]
+    must: list[str]
+    must_not: list[str] = []
+
+
+class RuleFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One language. The notation is explained in patterns.py."""
+
+    language: Language
+    version: str
+    gap: int
+    walls: list[str]
+    letters: list[str] = []
+    """Letters written for other letters, ``醫医`` for one pair."""
+    spelling: dict[str, str] = {}
+    ordinary: list[str] = []
+    """Words that are no misspelling of a rule's word."""
+    concepts: dict[str, list[str]]
+    guards: Guards
+    rule: list[Rule]
+
+
+class CompiledRule:
+    """A rule's own patterns and guards."""
+
+    def __init__(self, rule: Rule, notation: Notation, guards: dict[GuardName, list[Pattern]]) -> None:
+        self.rule: Final = rule
+        self.when: Final = [pattern for text in rule.when for pattern in notation.patterns(text)]
+        own = [pattern for text in rule.unless for pattern in notation.patterns(text)]
+        shared = [pattern for name in rule.guards if name != "past" for pattern in guards[name]]
+        self.around: Final = [pattern for pattern in own + shared if MATCH in pattern.elements]
+        self.masks: Final = [pattern for pattern in own + shared if MATCH not in pattern.elements]
+        self.past: Final = guards["past"] if "past" in rule.guards else []
+
+
+class CompiledFile:
+    """The rules of one language, ready to be asked."""
+
+    def __init__(self, file: RuleFile, lexicon: Lexicon, spelling: Spelling) -> None:
+        self.language: Final = file.language
+        notation = Notation(
+            lexicon, concepts=file.concepts, gap=file.gap, spell=lambda text: spelling.read(text).tokens
+        )
+        guards = {name: _patterns(notation, getattr(file.guards, name)) for name in file.guards.__struct_fields__}
+        self._present: Final = guards["present"]
+        self._walls: Final = lexicon.add([tuple(spelling.read(word).tokens) for word in file.walls])
+        self.rules: Final = [_compiled(rule, notation, guards, file.language) for rule in file.rule]
+
+    def reading(self, words: Words, occurrences: dict[int, list[Span]]) -> Reading:
+        return Reading(words, occurrences, walls=self._walls)
+
+    def fires(self, rule: CompiledRule, reading: Reading) -> bool:
+        """Whether the rule's words stand in the message somewhere where no guard holds."""
+        found = [one for pattern in rule.when if pattern.needs <= reading.present for one in reading.find(pattern)]
+        if not found:
+            return False
+        masks = [reading.positions(mask) for mask in rule.masks if mask.needs <= reading.present]
+        masked = frozenset().union(*masks)
+        return any(not one.touches(masked) and not self._guarded(rule, one, reading) for one in found)
+
+    def _guarded(self, rule: CompiledRule, found: Found, reading: Reading) -> bool:
+        if _any_holds(rule.around, found, reading):
+            return True
+        return _any_holds(rule.past, found, reading) and not _any_holds(self._present, found, reading)
+
+
+class RedFlagRules:
+    """All rule files, compiled once; every file reads every message, because patients mix languages."""
+
+    def __init__(self, files: list[RuleFile]) -> None:
+        self.files: Final = files
+        letters = {pair[0]: pair[1] for file in files for pair in file.letters}
+        self._spelling: Final = Spelling(letters=letters, words=_spellings(files))
+        self._lexicon: Final = Lexicon()
+        self._compiled: Final = [CompiledFile(file, self._lexicon, self._spelling) for file in files]
+        ordinary = {token for file in files for word in file.ordinary for token in self._spelling.read(word).tokens}
+        self._mender: Final = Mender(self._lexicon.vocabulary, ordinary=ordinary, known=self._lexicon.knows)
+
+    @classmethod
+    def load(cls) -> RedFlagRules:
+        return cls([_rule_file(language) for language in LANGUAGES])
+
+    def fired(self, text: str) -> Iterator[tuple[Rule, Language]]:
+        """The rules that the text sets off, the kind that decides first."""
+        words = self._spelling.read(text, mend=self._mender)
+        occurrences = self._lexicon.occurrences(words)
+        readings = [(file, file.reading(words, occurrences)) for file in self._compiled]
+        for kind in KINDS_BY_RANK:
+            for file, reading in readings:
+                for rule in file.rules:
+                    if rule.rule.kind == kind and file.fires(rule, reading):
+                        yield rule.rule, file.language
+
+
+def _rule_file(language: Language) -> RuleFile:
+    name = f"{language}.toml"
+    try:
+        file = msgspec.toml.decode((resources.files(__package__) / name).read_bytes(), type=RuleFile)
+    except (OSError, msgspec.MsgspecError, ValueError) as error:
+        raise BadConfig(f"assistant/redflags/{name} cannot be read: {error}") from error
+    ids = [rule.id for rule in file.rule]
+    if file.language != language or len(set(ids)) != len(ids):
+        raise BadConfig(f"assistant/redflags/{name}: language must be {language!r}, and each rule's id its own")
+    return file
+
+
+def _compiled(rule: Rule, notation: Notation, guards: dict[GuardName, list[Pattern]], language: str) -> CompiledRule:
+    where = f"assistant/redflags/{language}.toml, rule {rule.id!r}"
+    if not rule.when or not rule.must:
+        raise BadConfig(f"{where}: `when` and `must` need at least one line each")
+    try:
+        return CompiledRule(rule, notation, guards)
+    except NotationError as error:
+        raise BadConfig(f"{where}: {error}") from error
+
+
+def _patterns(notation: Notation, texts: list[str]) -> list[Pattern]:
+    return [pattern for text in texts for pattern in notation.patterns(text)]
+
+
+def _any_holds(guards: list[Pattern], found: Found, reading: Reading) -> bool:
+    return any(guard.needs <= reading.present and reading.guards(guard, found) for guard in guards)
+
+
+def _spellings(files: list[RuleFile]) -> dict[str, str]:
+    """One table for all: a message may be in two languages, so two files may not disagree."""
+    table: dict[str, str] = {}
+    for file in files:
+        for word, meant in file.spelling.items():
+            if table.setdefault(word, meant) != meant:
+                raise BadConfig(f"assistant/redflags/{file.language}.toml: another file spells {word!r} otherwise")
+    return table

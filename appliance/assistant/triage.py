@@ -1,0 +1,101 @@
+"""The emergency gate: decides by rules alone, before anything else, whether words mean danger now, and what is said then.
+
+Knows no model, no document and no conversation. Nothing is read after construction, and no text is kept or logged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+from importlib import resources
+from typing import Final
+
+import msgspec
+
+from appliance.assistant.redflags.rules import Kind, RedFlagRules
+from appliance.errors import BadConfig
+from appliance.message import LANGUAGES, Language
+
+
+class RedFlag(msgspec.Struct, frozen=True, kw_only=True):
+    """Danger now, and the rule that says so."""
+
+    kind: Kind
+    rule: str
+    language: Language
+    """The language of the rule file, which is that of the words it found."""
+
+
+class Script(msgspec.Struct, frozen=True, kw_only=True):
+    """What a patient in danger is told, and the numbers to call as (label, number)."""
+
+    text: str
+    calls: tuple[tuple[str, str], ...]
+
+
+class Triage:
+    """Loads rules and scripts; if either is broken there is no Triage, and without it no answer."""
+
+    def __init__(self) -> None:
+        self.rules: Final = RedFlagRules.load()
+        _scripts()
+
+    def red_flag(self, text: str) -> RedFlag | None:
+        return next(self.red_flags(text), None)
+
+    def red_flags(self, text: str) -> Iterator[RedFlag]:
+        """Every rule that fires, the one that decides first."""
+        for rule, language in self.rules.fired(text):
+            yield RedFlag(kind=rule.kind, rule=rule.id, language=language)
+
+
+def script(kind: Kind, language: Language, country: str, emergency_number: str) -> Script:
+    """The clinician's fixed words. A country without its own gets those that name only the emergency number."""
+    scripts = _scripts()
+    lines = scripts.lines(country)
+    said = lines.words[language][kind].format(emergency=emergency_number)
+    numbers = {"emergency": emergency_number, **lines.numbers}
+    labels = lines.labels[language]
+    calls = ((labels[line].format(number=numbers[line]), numbers[line]) for line in lines.calls[kind])
+    return Script(text=said, calls=tuple(calls))
+
+
+class _Lines(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One country's help lines and words. ``calls`` lists, by kind, which numbers are shown and in which order."""
+
+    numbers: dict[str, str]
+    calls: dict[Kind, list[str]]
+    labels: dict[Language, dict[str, str]]
+    words: dict[Language, dict[Kind, str]]
+
+
+class _Scripts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    version: str
+    default: _Lines
+    country: dict[str, _Lines]
+
+    def lines(self, country: str) -> _Lines:
+        return self.country.get(country.upper(), self.default)
+
+
+@cache
+def _scripts() -> _Scripts:
+    try:
+        data = (resources.files("appliance.assistant.redflags") / "scripts.toml").read_bytes()
+        scripts = msgspec.toml.decode(data, type=_Scripts)
+    except (OSError, msgspec.MsgspecError, ValueError) as error:
+        raise BadConfig(f"assistant/redflags/scripts.toml cannot be read: {error}") from error
+    for name, lines in {"default": scripts.default, **scripts.country}.items():
+        _check(name, lines)
+    return scripts
+
+
+def _check(name: str, lines: _Lines) -> None:
+    """Every kind has words, calls and labels in every language, so that nothing can be missing in an emergency."""
+    kinds = set(Kind.__args__)
+    shown = {line for calls in lines.calls.values() for line in calls}
+    complete = set(lines.calls) == kinds and shown <= {"emergency", *lines.numbers}
+    for language in LANGUAGES:
+        complete &= set(lines.words.get(language, {})) == kinds and shown <= set(lines.labels.get(language, {}))
+    if not complete:
+        raise BadConfig(f"assistant/redflags/scripts.toml, {name}: a kind, language, number or label is missing")

@@ -1,0 +1,55 @@
+"""A conversation in a terminal: writes an answer as it comes, then its numbered sources. Knows no model and no store."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+
+from rich.console import Console
+from rich.text import Text as Styled
+
+from appliance.message import AnswerKind, Call, Citation, Notice, Opening, Part, Text
+
+KINDS: dict[AnswerKind, str] = {
+    "quoted": "From the clinic's documents",
+    "signed": "Signed by the clinic",
+    "generated": "Written from the clinic's documents",
+    "unknown": "I don't know",
+    "declined": "Not something an assistant may answer",
+    "emergency": "EMERGENCY",
+    "contact": "How to reach a person",
+    "trouble": "Something went wrong",
+}
+
+
+async def write(parts: AsyncIterator[Part], console: Console) -> None:
+    """Write each part the moment it is there."""
+    sources: list[Citation] = []
+    async for part in parts:
+        for words in _written(part):
+            console.print(words, end="", soft_wrap=True)
+        if isinstance(part, Citation):
+            sources.append(part)
+    console.print()
+    for source in sources:
+        console.print(_source(source), soft_wrap=True)
+
+
+def _written(part: Part) -> Iterator[Styled]:
+    match part:
+        case Opening():
+            yield Styled(f"{KINDS[part.kind]}\n", style="bold red" if part.kind == "emergency" else "bold cyan")
+        case Text():
+            yield Styled(part.text, style="italic" if part.voice == "quote" else "")
+        case Citation():
+            yield Styled(f" [{part.number}]", style="cyan")
+        case Notice():
+            yield Styled(f"\n({part.text})", style="dim")
+        case Call():
+            yield Styled(f"\n{part.label}: {part.number}", style="bold red" if part.urgent else "bold")
+
+
+def _source(source: Citation) -> Styled:
+    place = " › ".join((source.title, *source.heading))
+    page = f", page {source.page}" if source.page else ""
+    since = f", in force since {source.valid_from}" if source.valid_from else ""
+    return Styled(f"[{source.number}] {place}{page}{since}", style="dim")

@@ -1,0 +1,367 @@
+"""The clinic's chat page: its conversation over HTTP, and the same events as a stream where no socket can be opened.
+
+Knows cookies, origins and limits; not how an answer is found. A patient is known by a random token in a cookie that
+scripts cannot read and other sites cannot send.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from typing import Annotated, Any, Literal
+
+import msgspec
+from litestar import Request, Response, Router, delete, get, post, put
+from litestar.connection import ASGIConnection
+from litestar.datastructures import Cookie
+from litestar.di import Provide
+from litestar.handlers import BaseRouteHandler
+from litestar.params import Parameter
+from litestar.response import Stream
+from litestar.types import ControllerRouterHandler
+from msgspec import Meta
+
+from appliance.channels.live import Answer, Answering, Event, Live
+from appliance.config import Limits, Server
+from appliance.conversations.turns import Conversation, Conversations, Turn
+from appliance.errors import BadInput, NotAllowed, NotFound, TooLarge
+from appliance.message import ConversationId, Language, Message, MessageId
+from appliance.people.pace import Pace
+from appliance.problems import described
+
+COOKIE = "conversation"
+KEEP_ALIVE_S = 15.0
+"""A stream says something at least this often: proxies close a silent one, and we learn that the reader is gone."""
+
+MessageName = Annotated[str, Meta(pattern=r"^[0-9a-fA-F-]{36}$", description="A UUID chosen by the page.")]
+Seq = Annotated[int, Meta(ge=0, le=1_000_000)]
+
+
+class Hours(msgspec.Struct, frozen=True, kw_only=True):
+    """When the clinic is open, by its own clock."""
+
+    timezone: str
+    week: dict[str, list[tuple[str, str]]]
+    """``{"mon": [["08:00", "17:00"]]}``"""
+
+
+class ClinicCard(msgspec.Struct, frozen=True, kw_only=True):
+    """What the page shows of the clinic."""
+
+    name: str
+    languages: tuple[Language, ...]
+    emergency_number: str
+    examples: dict[Language, list[str]]
+    retention_days: int
+    accent: str
+    phone: str | None = None
+    hours: Hours | None = None
+    sites: tuple[str, ...] = ()
+
+
+class NewConversation(msgspec.Struct, frozen=True, kw_only=True):
+    """A patient opens the page."""
+
+    language: Language | None = None
+    site: Annotated[str, Meta(max_length=80)] | None = None
+
+
+class Opened(msgspec.Struct, frozen=True, kw_only=True):
+    """A conversation just begun."""
+
+    id: ConversationId
+    clinic: ClinicCard
+
+
+class Speaking(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer being said now."""
+
+    message_id: MessageId
+    last_seq: int
+
+
+class History(msgspec.Struct, frozen=True, kw_only=True):
+    """A conversation as the page shows it after a reload."""
+
+    id: ConversationId
+    language: Language | None
+    turns: list[Turn]
+    live: Speaking | None
+
+
+class NewMessage(msgspec.Struct, frozen=True, kw_only=True):
+    """What a patient writes."""
+
+    id: MessageName
+    text: str
+    language: Language | None = None
+
+
+class PersonWanted(msgspec.Struct, frozen=True, kw_only=True):
+    """A patient presses "Talk to a person"."""
+
+    id: MessageName
+    language: Language | None = None
+
+
+class Accepted(msgspec.Struct, frozen=True, kw_only=True):
+    """The message is kept; its events are at /api/conversation/events."""
+
+    message_id: MessageId
+
+
+class ChosenLanguage(msgspec.Struct, frozen=True, kw_only=True):
+    language: Language
+
+
+class Feedback(msgspec.Struct, frozen=True, kw_only=True):
+    """A thumb."""
+
+    up: bool
+    reason: Annotated[str, Meta(max_length=1000)] | None = None
+
+
+class Web:
+    """What the chat page's routes share."""
+
+    def __init__(
+        self,
+        live: Live,
+        conversations: Conversations,
+        *,
+        person: Answering,
+        clinic: Callable[[], Awaitable[ClinicCard]],
+        server: Server,
+        limits: Limits,
+        secure: bool,
+    ) -> None:
+        self.live = live
+        self.conversations = conversations
+        self.clinic = clinic
+        self.server = server
+        self.limits = limits
+        self.secure = secure
+        self._person = person
+        self._pace = Pace(limits.messages_per_minute)
+
+    async def conversation(self, cookies: Mapping[str, str]) -> Conversation:
+        """The conversation that the caller's cookie opens. Raises NotFound."""
+        token = cookies.get(COOKIE, "")
+        found = await self.conversations.by_token(token) if token else None
+        if found and (conversation := await self.conversations.find(found)):
+            return conversation
+        raise NotFound("there is no conversation yet: open one with POST /api/conversations")
+
+    async def say(self, conversation: Conversation, message: NewMessage) -> Answer:
+        """The answer to what the patient wrote. Raises TooLarge, BadInput, TooOften, Busy."""
+        if len(message.text) > (most := self.limits.message_characters):
+            raise TooLarge(f"a message has at most {most} characters (limits.message_characters)")
+        words = _printable(message.text)
+        if not words:
+            raise BadInput("the message is empty: type a question")
+        if not self.live.urgent(words):
+            self._pace.take(conversation.id)
+        return await self.live.say(_message(conversation, message.id, words, message.language))
+
+    async def person(self, conversation: Conversation, wanted: PersonWanted) -> Answer:
+        """The answer that says how to reach a person."""
+        self._pace.take(conversation.id)
+        return await self.live.say(_message(conversation, wanted.id, "", wanted.language), self._person)
+
+    def own_page(self, connection: ASGIConnection[Any, Any, Any, Any]) -> bool:
+        """Does this come from a page of ours? A browser names the page's origin when it writes or opens a socket."""
+        origin = connection.headers.get("origin")
+        if origin is None:
+            return connection.headers.get("sec-fetch-site") == "same-origin"
+        if origin.lower() in {own.lower() for own in (self.server.public_url, *self.server.allowed_origins) if own}:
+            return True
+        scheme, _, host = origin.lower().partition("://")
+        return scheme in ("http", "https") and host == connection.headers.get("host", "").lower()
+
+
+def routes(web: Web) -> list[ControllerRouterHandler]:
+    """The routes of the chat page's conversation."""
+    handlers: list[ControllerRouterHandler] = [
+        clinic_card,
+        open_conversation,
+        history,
+        delete_conversation,
+        choose_language,
+        say,
+        events,
+        stop,
+        give_feedback,
+        want_person,
+    ]
+    return [
+        Router(
+            path="/api",
+            route_handlers=handlers,
+            guards=[_from_own_page(web)],
+            dependencies={
+                "web": Provide(lambda: web, sync_to_thread=False),
+                "conversation": Provide(_conversation),
+            },
+            tags=["conversation"],
+        )
+    ]
+
+
+_COOKIE_NEEDED = [{"conversation": list[str]()}]
+
+
+@get("/clinic", responses=described())
+async def clinic_card(web: Web) -> ClinicCard:
+    """The clinic as the page shows it."""
+    return await web.clinic()
+
+
+@post("/conversations", responses=described(403))
+async def open_conversation(data: NewConversation, web: Web) -> Response[Opened]:
+    """Begin a conversation; its token comes as a cookie that ends with the browser."""
+    conversation, token = await web.conversations.create("web", data.language, data.site)
+    card = await web.clinic()
+    return Response(Opened(id=conversation, clinic=card), cookies=[_cookie(web, token)])
+
+
+@get("/conversation", security=_COOKIE_NEEDED, responses=described(404))
+async def history(conversation: Conversation, web: Web) -> History:
+    """Everything said so far, and the answer being said now."""
+    turns = await web.conversations.history(conversation.id)
+    answer = web.live.current(conversation.id)
+    live = Speaking(message_id=answer.message.id, last_seq=answer.last_seq) if answer else None
+    return History(id=conversation.id, language=conversation.language, turns=turns, live=live)
+
+
+@delete("/conversation", security=_COOKIE_NEEDED, responses=described(403, 404))
+async def delete_conversation(conversation: Conversation, web: Web) -> Response[None]:
+    """Forget this conversation with everything said in it."""
+    await web.live.stop_all(conversation.id)
+    await web.conversations.delete(conversation.id)
+    gone = _cookie(web, "")
+    gone.max_age = 0
+    return Response(None, cookies=[gone])
+
+
+@put("/conversation/language", security=_COOKIE_NEEDED, status_code=204, responses=described(403, 404))
+async def choose_language(conversation: Conversation, data: ChosenLanguage, web: Web) -> None:
+    """Remember the language the patient chose."""
+    await web.conversations.set_language(conversation.id, data.language)
+
+
+@post("/conversation/messages", security=_COOKIE_NEEDED, status_code=202, responses=described(403, 404, 413))
+async def say(conversation: Conversation, data: NewMessage, web: Web) -> Accepted:
+    """Say something. The same id twice is answered once."""
+    return await _accepted(web, await web.say(conversation, data))
+
+
+@post("/conversation/person", security=_COOKIE_NEEDED, status_code=202, responses=described(403, 404))
+async def want_person(conversation: Conversation, data: PersonWanted, web: Web) -> Accepted:
+    """Ask how to reach a person."""
+    return await _accepted(web, await web.person(conversation, data))
+
+
+@get(
+    "/conversation/events",
+    security=_COOKIE_NEEDED,
+    media_type="text/event-stream",
+    responses=described(404),
+)
+async def events(
+    conversation: Conversation,
+    web: Web,
+    message_id: MessageName,
+    after: Seq = 0,
+    last_event_id: Annotated[Seq | None, Parameter(header="Last-Event-ID")] = None,
+) -> Response[Any]:
+    """The events of one answer past number ``after``, as they come. 204: there are none left, stop asking."""
+    seq = max(after, last_event_id or 0)
+    answer = await web.live.resume(conversation.id, MessageId(message_id), after=seq)
+    if answer.ended and answer.last_seq <= seq:
+        return Response(None, status_code=204)
+    headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
+    return Stream(_stream(web.live, answer, seq), media_type="text/event-stream", headers=headers)
+
+
+@post(
+    "/conversation/messages/{message_id:str}/stop",
+    security=_COOKIE_NEEDED,
+    status_code=204,
+    responses=described(403, 404),
+)
+async def stop(conversation: Conversation, message_id: MessageName, web: Web) -> None:
+    """Stop the answer to this message; what was said of it stays."""
+    await web.live.stop(conversation.id, MessageId(message_id))
+
+
+@put(
+    "/conversation/messages/{message_id:str}/feedback",
+    security=_COOKIE_NEEDED,
+    status_code=204,
+    responses=described(403, 404),
+)
+async def give_feedback(conversation: Conversation, message_id: MessageName, data: Feedback, web: Web) -> None:
+    """A thumb up or down for one answer; the last one counts."""
+    await web.conversations.feedback(conversation.id, MessageId(message_id), data.up, data.reason)
+
+
+def _from_own_page(web: Web) -> Callable[[ASGIConnection[Any, Any, Any, Any], BaseRouteHandler], None]:
+    def guard(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
+        """The cookie comes by itself with all that a browser sends; so what changes something must come from our page."""
+        if connection.scope.get("method") not in ("GET", "HEAD") and not web.own_page(connection):
+            raise NotAllowed("this request does not come from a page of this server (server.allowed_origins)")
+
+    return guard
+
+
+async def _conversation(request: Request[Any, Any, Any], web: Web) -> Conversation:
+    return await web.conversation(request.cookies)
+
+
+async def _accepted(web: Web, answer: Answer) -> Accepted:
+    """Only what is kept is accepted: the first event comes after the message was written to the store."""
+    if not answer.waits:
+        await answer.after(0)
+    return Accepted(message_id=answer.message.id)
+
+
+async def _stream(live: Live, answer: Answer, seq: int) -> AsyncGenerator[bytes, None]:
+    with live.listening(answer):
+        while True:
+            try:
+                async with asyncio.timeout(KEEP_ALIVE_S):
+                    news = await answer.after(seq)
+            except TimeoutError:
+                yield b": still here\n\n"
+                continue
+            if not news:
+                return
+            for event in news:
+                yield _sse(event)
+            seq = news[-1].seq
+
+
+def _sse(event: Event) -> bytes:
+    return b"id: %d\ndata: %b\n\n" % (event.seq, msgspec.json.encode(event))
+
+
+def _cookie(web: Web, token: str) -> Cookie:
+    """Without a date: on a shared computer it is gone with the browser."""
+    same_site: Literal["strict"] = "strict"
+    return Cookie(COOKIE, value=token, path="/", httponly=True, secure=web.secure, samesite=same_site)
+
+
+def _message(conversation: Conversation, name: str, text: str, language: Language | None) -> Message:
+    return Message(
+        id=MessageId(name),
+        conversation=conversation.id,
+        channel="web",
+        text=text,
+        language=language,
+        site=conversation.site,
+    )
+
+
+def _printable(text: str) -> str:
+    """Without control characters, which no patient types and no store or screen wants."""
+    return "".join(c for c in text if c >= " " or c in "\n\t").strip()

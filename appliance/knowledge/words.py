@@ -1,0 +1,81 @@
+"""Text folded so that the same word is the same string: at index time, at query time and in the tables of asked words."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import Final
+
+_HAN_RUN: Final = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]+")
+_MARKS_OF_LATIN: Final = re.compile(r"(?<=[a-z])[\u0300-\u036f]+")
+_NUKTA: Final = "\u093c"
+# Chandrabindu and anusvara are written for each other everywhere (कहाँ/कहां), so both fold to anusvara.
+_CHANDRABINDU_TO_ANUSVARA: Final = str.maketrans({"\u0901": "\u0902", "\u2019": "'", "\u2018": "'"})
+
+
+def fold(text: str) -> str:
+    """NFKC, casefolded, Latin accents off, nukta off, chandrabindu as anusvara. 'Sábado' and 'sabado' become one.
+
+    Devanagari vowel signs stay: they are letters of the word, not accents.
+    """
+    decomposed = unicodedata.normalize("NFD", unicodedata.normalize("NFKC", text).casefold())
+    folded = _MARKS_OF_LATIN.sub("", decomposed).replace(_NUKTA, "")
+    return unicodedata.normalize("NFC", folded).translate(_CHANDRABINDU_TO_ANUSVARA)
+
+
+def fts_words(text: str) -> str:
+    """The text as FTS5 shall see it: folded, each run of Chinese cut into its characters and bigrams.
+
+    FTS5's unicode61 takes a Chinese clause for one word; bigrams and single characters let 1-, 2- and 3-character
+    questions be found (measured on all three).
+    """
+    return _HAN_RUN.sub(_characters_and_bigrams, fold(text))
+
+
+def _characters_and_bigrams(run: re.Match[str]) -> str:
+    han = run[0]
+    bigrams = [han[index : index + 2] for index in range(len(han) - 1)]
+    return f" {' '.join([*han, *bigrams])} "
+
+
+def content_words(text: str) -> frozenset[str]:
+    """The words that carry meaning: function words dropped, English and Spanish plurals as one, Chinese as bigrams."""
+    words = set()
+    for word in _WORD.findall(_HAN_RUN.sub(_bigrams, fold(text))):
+        if word not in _FUNCTION_WORDS:
+            words.add(_stem(word))
+    return frozenset(words)
+
+
+def _bigrams(run: re.Match[str]) -> str:
+    han = run[0]
+    kept = [han[index : index + 2] for index in range(max(1, len(han) - 1))]
+    return f" {' '.join(pair for pair in kept if not set(pair) & _FUNCTION_CHARACTERS or len(han) == 1)} "
+
+
+def _stem(word: str) -> str:
+    """Only what is safe: opening/opens/open, citas/cita. Two words that meet here by mistake cost little."""
+    if not word.isascii():
+        return word
+    for ending in ("ings", "ing", "es", "s", "ed"):
+        if word.endswith(ending) and len(word) - len(ending) >= 4:
+            return word[: -len(ending)]
+    return word
+
+
+_WORD: Final = re.compile(r"[^\W_](?:[\w\u0900-\u097f'’.-]*[\w\u0900-\u097f])?")
+_FUNCTION_CHARACTERS: Final = frozenset("的了吗呢吧啊是在有我你您他她它们和与或也都就还把被从到对为以于而之其这那哪些个什么怎样谁几多少请")
+_FUNCTION_WORDS: Final = frozenset(
+    """
+    a an the of to in on at for from by with without about into over is are was were be been am do does did have has had i me my
+    you your we us our they them their it its he she his her this that these those there here and or but if then so not no yes
+    can could may might will would should must shall what which who whom when where how why please tell know want need get any
+    some also just very much many long too up out as than i'm it's don't what's kya hai hain ka ki ke ko se mein me main mera meri
+    aur ya nahi nahin kab kahan kaise kitna kitne kitni hota hoti hote karna kar sakta sakte sakti chahiye liye
+    el la los las un una unos unas de del al en por para con sin sobre es son era ser estar esta estan soy hay ha han he tengo tiene
+    tienen yo mi mis tu tus su sus usted ustedes nos nosotros ellos ellas que cual cuales quien quienes cuando donde como cuanto
+    cuanta cuantos cuantas porque si no y o u pero se lo le les me te puedo puede pueden debo hacer favor muy mas menos ya
+    है हैं था थी थे हो हूं होता होती होते का की के को से में पर ने और या भी तो ही कि क्या कब कहां कैसे कितना कितने कितनी कौन कौनसा किस मैं मेरा मेरी मेरे मुझे हम हमें हमारा
+    आप आपका आपकी आपके वह यह ये वे उस इस उन इन जो जब तक लिए कर करना करने करें सकता सकते सकती चाहिए नहीं ना एक रहा रही रहे जाता जाती जाते गया कुछ अगर साथ बारे
+    """.split()
+)

@@ -1,0 +1,1 @@
+"""What keeps the box well. Knows nothing of what patients ask."""

@@ -1,0 +1,1 @@
+"""Who is speaking to the appliance. Knows nothing of what is asked."""

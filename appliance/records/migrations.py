@@ -1,0 +1,210 @@
+"""The tables of a clinic's database, one step after the other, forward only. Knows no rows.
+
+A step is never edited after a release: the next one changes what it made. Times are ISO 8601 text in UTC, days are ISO
+dates. In `passage_vec` no site is the empty string: vec0 takes no NULL there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from sqlite_utils import Database
+from sqlite_utils.migrations import Migrations
+
+from appliance.errors import StoreFailed
+
+if TYPE_CHECKING:
+    from sqlite3 import Connection
+
+
+def migrate(connection: Connection) -> None:
+    """Bring the tables up to date, all or nothing. Of two processes at once the second finds nothing to do."""
+    db = Database(connection, recursive_triggers=False)
+    applied = {step.name for step in MIGRATIONS.applied(db)}
+    if unknown := applied - {step.__name__ for step in STEPS}:
+        raise StoreFailed(
+            f"this data was written by a newer version ({', '.join(sorted(unknown))}): install that version"
+        )
+    if len(applied) == len(STEPS):
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        MIGRATIONS.apply(db)
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.rollback()
+        raise
+
+
+def m001_first_tables(db: Database) -> None:
+    """Documents and how they are searched; conversations; administrators; the audit."""
+    for statement in _DOCUMENTS + _SEARCH + _CONVERSATIONS + _PEOPLE:
+        db.conn.execute(statement)
+
+
+STEPS: tuple[Callable[[Database], None], ...] = (m001_first_tables,)
+
+MIGRATIONS = Migrations("appliance")
+for _step in STEPS:
+    MIGRATIONS()(_step)
+
+
+_DOCUMENTS = (
+    """
+    CREATE TABLE document (
+      id TEXT PRIMARY KEY,
+      revision INTEGER NOT NULL,
+      title TEXT NOT NULL,
+      source TEXT NOT NULL UNIQUE,          -- file name, or path relative to what was learnt
+      sha256 TEXT NOT NULL,
+      language TEXT,
+      site TEXT,
+      valid_from TEXT,
+      valid_until TEXT,
+      superseded_by TEXT,                   -- a document's id or source; perhaps not learnt yet, so no reference
+      text TEXT NOT NULL DEFAULT '',        -- the whole text; every offset counts its code points
+      blocks TEXT NOT NULL DEFAULT '[]',    -- JSON: headings, paragraphs, rows, pages
+      status TEXT NOT NULL
+        CHECK (status IN ('parsing', 'searchable', 'superseded', 'not_in_force', 'failed', 'removed')),
+      reason TEXT NOT NULL DEFAULT '',      -- why not searchable, in words
+      passages INTEGER NOT NULL DEFAULT 0,
+      learnt_at TEXT NOT NULL
+    ) STRICT
+    """,
+    """
+    CREATE TABLE passage (
+      id INTEGER PRIMARY KEY,
+      document TEXT NOT NULL REFERENCES document ON DELETE CASCADE,
+      start INTEGER NOT NULL,
+      "end" INTEGER NOT NULL,
+      text TEXT NOT NULL,
+      heading TEXT NOT NULL DEFAULT '[]',   -- JSON array, outermost first
+      page INTEGER,
+      language TEXT NOT NULL,
+      site TEXT,
+      ordinal INTEGER NOT NULL,
+      UNIQUE (document, ordinal)
+    ) STRICT
+    """,
+    """
+    CREATE TABLE sentence (
+      id INTEGER PRIMARY KEY,
+      passage INTEGER NOT NULL REFERENCES passage ON DELETE CASCADE,
+      start INTEGER NOT NULL,               -- offsets in document.text
+      "end" INTEGER NOT NULL,
+      text TEXT NOT NULL,
+      kind TEXT NOT NULL CHECK (kind IN ('sentence', 'row', 'item'))
+    ) STRICT
+    """,
+    "CREATE INDEX sentence_passage ON sentence (passage)",
+)
+
+_SEARCH = (
+    # The default tokenizer cuts Hindi at its vowel signs (Mn, Mc) and never finds a word of it again.
+    """
+    CREATE VIRTUAL TABLE passage_fts USING fts5 (
+      title_words, heading_words, words, content='', contentless_delete=1,
+      tokenize="unicode61 remove_diacritics 2 categories 'L* N* Co Mn Mc'"
+    )
+    """,
+    """
+    CREATE VIRTUAL TABLE passage_vec USING vec0 (
+      id INTEGER PRIMARY KEY, embedding float[384], language TEXT, site TEXT
+    )
+    """,
+    "CREATE VIRTUAL TABLE sentence_vec USING vec0 (id INTEGER PRIMARY KEY, embedding float[384])",
+    # Virtual tables know no references: without these, a removed passage would still be found.
+    """
+    CREATE TRIGGER passage_gone AFTER DELETE ON passage BEGIN
+      DELETE FROM passage_fts WHERE rowid = old.id;
+      DELETE FROM passage_vec WHERE id = old.id;
+    END
+    """,
+    "CREATE TRIGGER sentence_gone AFTER DELETE ON sentence BEGIN DELETE FROM sentence_vec WHERE id = old.id; END",
+    "CREATE TABLE embedder (name TEXT NOT NULL, dimensions INTEGER NOT NULL) STRICT",
+    "CREATE UNIQUE INDEX one_embedder ON embedder ((1))",  # vectors of two embedders cannot be compared
+)
+
+_CONVERSATIONS = (
+    """
+    CREATE TABLE conversation (
+      id TEXT PRIMARY KEY,
+      token_sha256 BLOB NOT NULL UNIQUE,    -- the token itself is only with the patient
+      language TEXT,
+      site TEXT,
+      channel TEXT NOT NULL,
+      created_at TEXT NOT NULL,
+      last_at TEXT NOT NULL,
+      closed_at TEXT
+    ) STRICT
+    """,
+    "CREATE INDEX conversation_last_at ON conversation (last_at)",
+    """
+    CREATE TABLE turn (
+      id INTEGER PRIMARY KEY,
+      conversation TEXT NOT NULL REFERENCES conversation ON DELETE CASCADE,
+      message_id TEXT NOT NULL,
+      role TEXT NOT NULL CHECK (role IN ('patient', 'assistant', 'system')),
+      text TEXT NOT NULL,
+      parts TEXT,                           -- JSON: the parts of an answer
+      kind TEXT,
+      language TEXT,
+      complete INTEGER NOT NULL CHECK (complete IN (0, 1)),
+      at TEXT NOT NULL,
+      UNIQUE (conversation, message_id, role)
+    ) STRICT
+    """,
+    """
+    CREATE TABLE feedback (
+      conversation TEXT NOT NULL REFERENCES conversation ON DELETE CASCADE,
+      message_id TEXT NOT NULL,
+      up INTEGER NOT NULL CHECK (up IN (0, 1)),
+      reason TEXT,
+      at TEXT NOT NULL,
+      PRIMARY KEY (conversation, message_id)
+    ) STRICT, WITHOUT ROWID
+    """,
+    # No reference: a patient who deletes the conversation is still in an emergency.
+    """
+    CREATE TABLE alert (
+      id INTEGER PRIMARY KEY,
+      conversation TEXT NOT NULL,
+      kind TEXT NOT NULL,
+      language TEXT NOT NULL,
+      at TEXT NOT NULL,
+      delivered_at TEXT
+    ) STRICT
+    """,
+)
+
+_PEOPLE = (
+    """
+    CREATE TABLE admin_token (
+      id INTEGER PRIMARY KEY,
+      name TEXT NOT NULL,
+      token_sha256 BLOB NOT NULL UNIQUE,
+      created_at TEXT NOT NULL,
+      revoked_at TEXT
+    ) STRICT
+    """,
+    "CREATE UNIQUE INDEX admin_in_force ON admin_token (name) WHERE revoked_at IS NULL",
+    """
+    CREATE TABLE audit (
+      id INTEGER PRIMARY KEY AUTOINCREMENT, -- a number is never given twice
+      at TEXT NOT NULL,
+      actor TEXT NOT NULL,
+      act TEXT NOT NULL,
+      subject TEXT NOT NULL,
+      detail TEXT NOT NULL DEFAULT ''       -- never a patient's words
+    ) STRICT
+    """,
+    """
+    CREATE TRIGGER audit_is_not_changed BEFORE UPDATE ON audit
+    BEGIN SELECT RAISE(ABORT, 'the audit is never changed'); END
+    """,
+    """
+    CREATE TRIGGER audit_is_not_deleted BEFORE DELETE ON audit
+    BEGIN SELECT RAISE(ABORT, 'the audit is never deleted'); END
+    """,
+)

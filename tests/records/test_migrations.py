@@ -1,0 +1,108 @@
+"""The steps that make the tables, and the rules the tables keep by themselves."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import sqlite_utils
+from sqlcipher3 import dbapi2
+
+from appliance.errors import StoreFailed
+from appliance.records.database import Connection, Database
+from appliance.records.migrations import MIGRATIONS, STEPS
+
+KEY = bytes(range(32))
+
+
+def applied(connection: Connection) -> list[tuple[str, str]]:
+    return connection.execute("SELECT name, applied_at FROM _sqlite_migrations ORDER BY id").fetchall()
+
+
+def tables(connection: Connection) -> str:
+    return json.dumps(connection.execute("SELECT name, sql FROM sqlite_master ORDER BY name").fetchall())
+
+
+async def test_steps_run_once_from_empty(tmp_path: Path) -> None:
+    first = await Database.open(tmp_path / "clinic.db", KEY)
+    made, ran = await first.read(tables), await first.read(applied)
+    await first.close()
+    again = await Database.open(tmp_path / "clinic.db", KEY)
+    assert await again.read(applied) == ran
+    assert await again.read(tables) == made
+    assert [name for name, _ in ran] == [step.__name__ for step in STEPS]
+    await again.close()
+
+
+async def test_steps_run_on_from_the_previous_release(tmp_path: Path) -> None:
+    path = tmp_path / "clinic.db"
+    fresh = await Database.open(tmp_path / "fresh.db", KEY)
+    with pytest.MonkeyPatch.context() as release:
+        release.setattr("appliance.records.database.migrate", lambda _: None)
+        previous = await Database.open(path, KEY)
+    await previous.write(
+        lambda c: MIGRATIONS.apply(sqlite_utils.Database(c, recursive_triggers=False), stop_before=STEPS[-1].__name__)
+    )
+    assert len(await previous.read(applied)) == len(STEPS) - 1
+    await previous.close()
+    now = await Database.open(path, KEY)
+    assert [name for name, _ in await now.read(applied)] == [step.__name__ for step in STEPS]
+    assert await now.read(tables) == await fresh.read(tables)
+    await now.close()
+    await fresh.close()
+
+
+async def test_data_of_a_newer_version_is_refused(tmp_path: Path) -> None:
+    database = await Database.open(tmp_path / "clinic.db", KEY)
+    newer = "INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('appliance', 'm999_wings', '')"
+    await database.write(lambda c: c.execute(newer))
+    await database.close()
+    with pytest.raises(StoreFailed, match="newer version"):
+        await Database.open(tmp_path / "clinic.db", KEY)
+
+
+def learn(connection: Connection) -> None:
+    connection.execute(
+        "INSERT INTO document (id, revision, title, source, sha256, status, learnt_at)"
+        " VALUES ('d', 1, 'Hours', 'hours.md', '', 'searchable', '')"
+    )
+    vector = b"\0" * 4 * 384
+    for passage in (1, 2):
+        connection.execute(
+            "INSERT INTO passage (id, document, start, end, text, language, ordinal)"
+            " VALUES (?, 'd', 0, 4, 'open', 'en', ?)",
+            (passage, passage),
+        )
+        connection.execute(
+            "INSERT INTO passage_fts (rowid, title_words, words) VALUES (?, 'hours', 'घंटे open')", (passage,)
+        )
+        connection.execute("INSERT INTO passage_vec VALUES (?, ?, 'en', '')", (passage, vector))
+        connection.execute(
+            "INSERT INTO sentence (id, passage, start, end, text, kind) VALUES (?, ?, 0, 4, 'open', 'sentence')",
+            (passage, passage),
+        )
+        connection.execute("INSERT INTO sentence_vec VALUES (?, ?)", (passage, vector))
+
+
+def found(connection: Connection) -> list[int]:
+    match = "SELECT count(*) FROM passage_fts WHERE passage_fts MATCH 'घंटे'"
+    counts = ("SELECT count(*) FROM passage_vec", "SELECT count(*) FROM sentence_vec", match)
+    return [int(connection.execute(count).fetchone()[0]) for count in counts]
+
+
+@pytest.mark.parametrize(("gone", "left"), [("DELETE FROM document", 0), ("DELETE FROM passage WHERE id = 1", 1)])
+async def test_what_is_removed_is_found_no_more(database: Database, gone: str, left: int) -> None:
+    await database.write(learn)
+    assert await database.read(found) == [2, 2, 2]
+    await database.write(lambda c: c.execute(gone))
+    assert await database.read(found) == [left] * 3
+
+
+async def test_the_audit_is_never_changed_and_a_number_is_never_given_twice(database: Database) -> None:
+    add = "INSERT INTO audit (at, actor, act, subject) VALUES ('', 'a', 'b', 'c')"
+    await database.write(lambda c: c.execute(add))
+    for change in ("UPDATE audit SET actor = 'x'", "DELETE FROM audit"):
+        with pytest.raises(dbapi2.IntegrityError, match="never"):
+            await database.write(lambda c, change=change: c.execute(change))
+    assert await database.write(lambda c: c.execute(add).lastrowid) == 2

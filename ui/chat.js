@@ -1,0 +1,353 @@
+// The chat page: joins the line to the clinic with what the patient sees. The only module that knows all the others.
+// @ts-check
+import { clinic, conversation, forgetUnsent, Line, newId, setLanguage, unsent } from "./api.js";
+import { offer as offerAppearance, paint, recall } from "./appearance.js";
+import { AskBox } from "./ask-box.js";
+import { anyOpen, open as openDialog, wire } from "./dialogs.js";
+import { element, one } from "./element.js";
+import { EmergencyBar } from "./emergency.js";
+import { clock, opening, weekday } from "./hours.js";
+import { drawIcons } from "./icons.js";
+import { share, watch } from "./idle.js";
+import { atOnce, hush, politely } from "./live.js";
+import { finish, finishPending, offer as offerPrivacy } from "./privacy.js";
+import { SourcePanel } from "./source-panel.js";
+import { AssistantTurn, PatientTurn } from "./turn.js";
+import { language, load, OWN_NAMES, put, speak, tag, word } from "./words.js";
+
+/** @typedef {import("./api.js").Clinic} Clinic */
+
+const CHOSEN = "language";
+
+const askBox = /** @type {AskBox} */ (one("ask-box"));
+const panel = /** @type {SourcePanel} */ (one("source-panel"));
+const bar = /** @type {EmergencyBar} */ (one("emergency-bar"));
+const turns = one("#turns");
+/** @type {Map<string, AssistantTurn>} */
+const answers = new Map();
+/** @type {Map<string, {text: string, language: string}[]>} what screen readers are still to hear of an emergency */
+const urgent = new Map();
+let following = true;
+
+const line = new Line({ part, end, problem, state }, language);
+
+await begin();
+
+// ---- the start ----------------------------------------------------------------------------------------------------
+
+async function begin() {
+  recall();
+  if (new URLSearchParams(location.search).has("shared")) share(true);
+  drawIcons(document);
+  wire();
+  const about = await theClinic();
+  await furnish(about);
+  one("#page").hidden = false;
+  await recallConversation();
+}
+
+/** The clinic as the server describes it. While it is silent, the page says so and asks again. @returns {Promise<Clinic>} */
+async function theClinic() {
+  for (let pause = 1000; ; pause = Math.min(20_000, pause * 2)) {
+    try {
+      const [found] = await Promise.all([clinic(), speak(firstLanguage(Object.keys(OWN_NAMES)))]);
+      one("#trouble").hidden = true;
+      return found;
+    } catch {
+      one("#trouble").hidden = one("#page").hidden = false;
+      await new Promise((done) => setTimeout(done, pause));
+    }
+  }
+}
+
+/** @param {Clinic} about */
+async function furnish(about) {
+  paint(about.accent);
+  const spoken = firstLanguage(about.languages);
+  await speak(spoken);
+  const number = element("a", { href: `tel:${about.emergency_number}` }, about.emergency_number);
+  put(one("#disclosure > span:last-child"), "disclosure", { number });
+  one("#clinic-name").textContent = about.name;
+  document.title = word("page_title_clinic", { clinic: about.name });
+  offerLanguages(about);
+  offerAppearance(one("#menu"));
+  offerPrivacy(about.retention_days, empty);
+  examples(about);
+  openOrClosed(about);
+  setInterval(() => openOrClosed(about), 60_000);
+  listen();
+}
+
+/** What the patient chose here before, else the first of the browser's languages that the clinic speaks. @param {string[]} offered */
+function firstLanguage(offered) {
+  const wished = [localStorage.getItem(CHOSEN) ?? "", ...navigator.languages].map((code) => code.split("-")[0]);
+  return wished.find((code) => offered.includes(code)) ?? offered[0];
+}
+
+/** The conversation of before the reload, what is still being answered, and what was never sent. */
+async function recallConversation() {
+  await finishPending();
+  const found = await conversation().catch(() => null);
+  if (found) {
+    line.known();
+    const told = new Set(found.turns.filter((turn) => turn.role === "assistant").map((turn) => turn.message_id));
+    for (const turn of found.turns) {
+      if (turn.role === "patient") asked(turn.message_id, turn.text);
+      if (turn.role === "patient" && turn.message_id !== found.live?.message_id && !told.has(turn.message_id)) answer(turn.message_id, turn.text).fail("state_cut");
+      if (turn.role === "assistant" && turn.message_id !== found.live?.message_id) toldBefore(turn);
+      if (turn.role !== "assistant") forgetUnsent(turn.message_id);
+    }
+    if (found.live) {
+      answer(found.live.message_id, textOf(found.live.message_id)).state("state_reading");
+      line.send({ id: found.live.message_id, type: "resume" });
+    }
+  }
+  for (const message of unsent()) {
+    if (!answers.has(message.id)) ask(message.text ?? null, message.id, message.language);
+  }
+  settle();
+  turns.lastElementChild?.scrollIntoView({ block: "end" });
+}
+
+/** @param {import("./api.js").Turn} turn */
+function toldBefore({ message_id, parts, text, kind, language: spoken, complete }) {
+  const made = answer(message_id, textOf(message_id), false);
+  const all = parts ?? [{ type: "text", text }];
+  if (all[0]?.type !== "opening") made.add({ type: "opening", kind: kind ?? "quoted", language: spoken ?? language() });
+  all.forEach((piece) => made.add(piece));
+  made.end(complete);
+  if (made.kind === "emergency") bar.pin(made, made.said?.calls ?? []);
+}
+
+// ---- asking -------------------------------------------------------------------------------------------------------
+
+/** @param {string|null} text null asks for a person @param {string} [id] @param {string|null} [spoken] */
+function ask(text, id = newId(), spoken = localStorage.getItem(CHOSEN)) {
+  following = true;
+  asked(id, text ?? word("talk_to_person"));
+  answer(id, text).state("state_connecting");
+  line.send(text === null ? { id, type: "person", language: spoken ?? language() } : { id, type: "say", text, language: spoken });
+  settle();
+  follow(id);
+}
+
+/** @param {string} id @param {string} text */
+function asked(id, text) {
+  const made = /** @type {PatientTurn} */ (document.createElement("patient-turn"));
+  made.id = `question-${id}`;
+  turns.append(made.show(text));
+}
+
+/** @param {string} id @param {string|null} text of the question, to ask it again @param {boolean} [heard] screen readers hear it */
+function answer(id, text, heard = true) {
+  const made = /** @type {AssistantTurn} */ (document.createElement("assistant-turn"));
+  turns.append(made.show({
+    id,
+    heard: (words, spoken) => heard && hear(id, words, spoken),
+    source: (citation, chip) => panel.show(citation, chip),
+    again: text === "" ? null : () => ask(text),
+  }));
+  answers.set(id, made);
+  return made;
+}
+
+/** @param {string} id */
+const textOf = (id) => document.getElementById(`question-${id}`)?.querySelector("p")?.textContent ?? "";
+
+// ---- answers come -------------------------------------------------------------------------------------------------
+
+/** @param {string} id @param {import("./api.js").Part} part */
+function part(id, part) {
+  const turn = answers.get(id);
+  if (!turn) return;
+  turn.add(part);
+  if (part.type === "opening") opened(id, part);
+  if (part.type === "call" && turn.kind === "emergency") bar.pin(turn, turn.said?.calls ?? []);
+  follow(id);
+}
+
+/** @param {string} id @param {import("./api.js").Opening} opening */
+function opened(id, { kind, language: spoken }) {
+  document.getElementById(`question-${id}`)?.querySelector("p")?.setAttribute("lang", tag(spoken));
+  if (kind === "emergency") urgent.set(id, []);
+  politely(word(`kind_${kind}`), language());
+  void offerLanguage(spoken);
+}
+
+/** @param {string} id @param {boolean} complete */
+function end(id, complete) {
+  const turn = answers.get(id);
+  turn?.end(complete);
+  alarm(id);
+  if (complete && turn?.kind !== "emergency") politely(word("answer_ready"), language());
+  settle();
+  follow(id);
+}
+
+/** @param {import("./api.js").Problem} problem */
+function problem({ id, code, retry_after }) {
+  const turn = id ? answers.get(id) : undefined;
+  if (!turn) return put(one("#told"), "problem_other");
+  if (retry_after) return turn.state("state_wait", { seconds: Math.max(2, Math.ceil(retry_after)) });
+  if (code === "too_long") askBox.fill(textOf(id));
+  turn.fail(code === "too_long" ? "problem_too_long" : turn.said?.empty ? "problem_other" : "state_cut");
+  alarm(id);
+  settle();
+}
+
+/** @param {import("./api.js").LineState} now */
+function state(now) {
+  const key = { ready: "state_searching", connecting: "state_connecting", lost: "state_lost", offline: "state_offline" }[now];
+  for (const turn of answers.values()) {
+    if (!turn.over) turn.state(now === "ready" && turn.kind ? "state_writing" : key);
+  }
+  if (now === "lost" || now === "offline") politely(word(key), language());
+  if (now !== "connecting") for (const id of urgent.keys()) alarm(id);
+  settle();
+}
+
+/** @param {string} id @param {string} text @param {string} spoken */
+function hear(id, text, spoken) {
+  const waiting = urgent.get(id);
+  if (waiting) waiting.push({ text, language: spoken });
+  else politely(text, spoken);
+}
+
+/** An emergency is said in one piece, before everything else; sentence by sentence each would cut off the one before. @param {string} id */
+function alarm(id) {
+  const waiting = urgent.get(id) ?? [];
+  if (waiting.length) atOnce(waiting.map(({ text }) => text).join(" "), waiting[0].language);
+  urgent.delete(id);
+}
+
+/** What is shown only while there is, or is not, a conversation. */
+function settle() {
+  one("#welcome").hidden = turns.childElementCount > 0;
+  askBox.answering = [...answers.values()].some((turn) => !turn.over);
+}
+
+/** The end of the answer stays in sight as it grows, until its question reaches the top. @param {string} id */
+function follow(id) {
+  const question = document.getElementById(`question-${id}`);
+  const turn = answers.get(id);
+  if (!following || !question || !turn) return;
+  const hidden = turn.getBoundingClientRect().bottom - askBox.getBoundingClientRect().top;
+  const room = question.getBoundingClientRect().top - one("#disclosure").getBoundingClientRect().bottom;
+  if (hidden > 0 && room > 8) scrollBy({ top: Math.min(hidden + 8, room - 8), behavior: "instant" });
+}
+
+// ---- what the patient may press -----------------------------------------------------------------------------------
+
+function listen() {
+  askBox.addEventListener("ask", (event) => {
+    one("#told").replaceChildren();
+    ask(/** @type {CustomEvent<string>} */ (event).detail);
+  });
+  askBox.addEventListener("stop", stop);
+  one("#person").addEventListener("click", () => ask(null));
+  one("#finish").addEventListener("click", clear);
+  one("#print-all").addEventListener("click", () => {
+    /** @type {HTMLDialogElement} */ (one("#menu")).close();
+    print();
+  });
+  for (const event of ["wheel", "touchmove"]) addEventListener(event, () => (following = false), { passive: true });
+  addEventListener("keydown", keys);
+  watch(clear, () => turns.childElementCount > 0);
+}
+
+/** @param {KeyboardEvent} event */
+function keys(event) {
+  const typing = event.target instanceof HTMLElement && event.target.matches("textarea, input, select");
+  if (["PageUp", "ArrowUp", "Home"].includes(event.key) && !typing) following = false;
+  if (event.key === "Escape" && !anyOpen() && !event.defaultPrevented) stop();
+  if (event.key === "?" && !typing && !anyOpen()) openDialog("keys");
+}
+
+function stop() {
+  for (const [id, turn] of answers) {
+    if (turn.over) continue;
+    turn.stopped = true;
+    void line.stop(id);
+  }
+}
+
+async function clear() {
+  empty("finished");
+  await finish();
+}
+
+/** @param {string} told */
+function empty(told) {
+  line.close();
+  answers.clear();
+  urgent.clear();
+  hush();
+  panel.close();
+  bar.unpin();
+  turns.replaceChildren();
+  askBox.fill("");
+  one("#offer").hidden = true;
+  put(one("#told"), told);
+  settle();
+  scrollTo({ top: 0, behavior: "instant" });
+  askBox.box.focus();
+}
+
+// ---- languages, examples, hours -----------------------------------------------------------------------------------
+
+/** @param {Clinic} about */
+function offerLanguages(about) {
+  const menu = /** @type {HTMLSelectElement} */ (one("#language"));
+  menu.append(...about.languages.map((code) => element("option", { value: code, lang: tag(code) }, OWN_NAMES[code] ?? code)));
+  menu.value = language();
+  menu.addEventListener("change", () => choose(menu.value, about));
+}
+
+/** @param {string} chosen @param {Clinic} about */
+async function choose(chosen, about) {
+  localStorage.setItem(CHOSEN, chosen);
+  await speak(chosen);
+  /** @type {HTMLSelectElement} */ (one("#language")).value = chosen;
+  document.title = word("page_title_clinic", { clinic: about.name });
+  one("#offer").hidden = true;
+  examples(about);
+  openOrClosed(about);
+  if (turns.childElementCount) await setLanguage(chosen).catch(() => undefined);
+}
+
+/** Who writes in another language than the page's is offered the page in it, in its own words. @param {string} spoken */
+async function offerLanguage(spoken) {
+  if (spoken === language() || localStorage.getItem(CHOSEN)) return;
+  await load(spoken);
+  const offer = element("button", { type: "button", class: "plain", lang: tag(spoken) }, word("offer_language", {}, spoken));
+  offer.addEventListener("click", () => {
+    const menu = /** @type {HTMLSelectElement} */ (one("#language"));
+    menu.value = spoken;
+    menu.dispatchEvent(new Event("change"));
+    askBox.box.focus();
+  });
+  one("#offer").replaceChildren(offer);
+  one("#offer").hidden = false;
+}
+
+/** @param {Clinic} about */
+function examples({ examples }) {
+  const asked = examples[language()] ?? [];
+  one("#examples").replaceChildren(...asked.map((question) => {
+    const made = element("button", { type: "button", class: "plain" }, question);
+    made.addEventListener("click", () => ask(question));
+    return element("li", {}, made);
+  }));
+  one("#welcome h3").hidden = !asked.length;
+}
+
+/** @param {Clinic} about */
+function openOrClosed({ hours }) {
+  one("#hours").hidden = !hours;
+  if (!hours) return;
+  const now = opening(hours, new Date());
+  const time = () => clock(now.time ?? "", tag(language()));
+  const day = () => weekday(now.day ?? 0, tag(language()));
+  one("#hours").classList.toggle("open", now.open);
+  put(one("#hours span"), now.open ? "open_now" : now.time ? "closed_now" : "closed_now_plain", { time, day });
+}
