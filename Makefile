@@ -13,12 +13,12 @@ CACHE := $(or $(MEDINOVAI_CACHE),$(HOME)/.cache/medinovai)
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 export PIP_NO_INPUT := 1
+TSC := tests/browser/node_modules/.bin/tsc
 SAY := printf '\n== %s\n'
 
-# a stamp says what it was made from, so that a change of either file makes it anew
-HASH := $(shell cat pyproject.toml Makefile | sha256sum | cut -c1-12)
-PRODUCT := .venv/.product-$(HASH)
-TESTING := .venv/.testing-$(HASH)
+# a stamp's name says what it was made from, so that a change of one of these files makes it anew
+PRODUCT := .venv/.product-$(shell cat pyproject.toml Makefile | sha256sum | cut -c1-12)
+TESTING := .venv/.testing-$(shell cat pyproject.toml Makefile tests/browser/package-lock.json | sha256sum | cut -c1-12)
 
 # ---- the engine of written answers comes as source: built trimmed, for this very processor, and kept -----------------
 LLAMA := $(shell sed -n 's/.*"llama-cpp-python==\([0-9.]*\)".*/\1/p' pyproject.toml)
@@ -42,10 +42,10 @@ lint: $(TESTING)
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
-	@if command -v npx >/dev/null; then npx --no-install tsc -p ui/jsconfig.json; fi
+	@if [ -x $(TSC) ]; then $(TSC) -p ui/jsconfig.json; else echo "The page's types are not checked: there is no npm here."; fi
 
 clean:                                   # what was installed; never the data
-	rm -rf .venv node_modules build *.egg-info
+	rm -rf .venv tests/browser/node_modules build *.egg-info
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -60,6 +60,7 @@ clean:                                   # what was installed; never the data
 
 $(PRODUCT): .venv/bin/python
 	@if [ -z "$(LLAMA_WHEEL)" ]; then \
+	  command -v c++ >/dev/null || { echo "A compiler is needed. Type this once, then start again:  sudo apt-get install build-essential"; exit 1; }; \
 	  $(SAY) "Building llama-cpp-python $(LLAMA) for this processor (once; three to ten minutes)"; \
 	  CMAKE_BUILD_PARALLEL_LEVEL=$$(nproc) CMAKE_ARGS="$(LLAMA_FLAGS)" \
 	    $(PIP) wheel --no-deps --no-cache-dir -w .venv/wheel "llama-cpp-python==$(LLAMA)"; \
@@ -79,7 +80,7 @@ $(TESTING): $(PRODUCT)
 	  || echo "No processor-only torch is to be had here: that test will be skipped."
 	@$(SAY) "Looking for node and chromium (for the page's types and the browser tests)"
 	@missing=; command -v npm >/dev/null || missing="$$missing nodejs npm"; command -v chromium >/dev/null || missing="$$missing chromium"; \
-	  if [ -n "$$missing" ] && [ "$$(id -u)" = 0 ]; then apt-get update -qq && apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
+	  if [ -n "$$missing" ] && [ "$$(id -u)" = 0 ]; then apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
 	  elif [ -n "$$missing" ]; then echo "Missing:$$missing. Their tests will be skipped; apt-get install$$missing brings them."; fi
-	@if command -v npm >/dev/null; then npm ci --silent --no-audit --no-fund; fi
+	@if command -v npm >/dev/null; then npm ci --prefix tests/browser --silent --no-audit --no-fund; fi
 	@rm -f .venv/.testing-*; touch $@

@@ -87,6 +87,10 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     message_characters: Annotated[int, Meta(ge=100, le=20_000, description="Longest message, in characters.")] = 2_000
     messages_per_minute: Annotated[int, Meta(ge=1, le=600, description="Messages a minute in one conversation.")] = 20
+    requests_per_minute: Annotated[
+        int,
+        Meta(ge=60, le=1_000_000, description="Requests a minute from one network address; a waiting room shares one."),
+    ] = 3_000
     upload_mb: Annotated[int, Meta(ge=1, le=500, description="Largest document, in megabytes.")] = 50
     sockets: Annotated[
         int, Meta(ge=1, le=50_000, description="Chat pages connected at once; each takes about 0.15 MB of memory.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import threading
 from pathlib import Path
 
 import msgspec
@@ -27,6 +28,7 @@ class Checksums:
     def __init__(self, directory: Path | None = None) -> None:
         self._file = None if directory is None else directory / "checksums.json"
         self._known: dict[str, str] = {}
+        self._lock = threading.Lock()
 
     def verify(self, path: Path, sha256: str) -> None:
         """Raises ModelMissing or ModelDamaged, with what to do."""
@@ -42,11 +44,12 @@ class Checksums:
         if not path.is_file():
             raise ModelMissing(f"{path} does not exist. Install the model again: medinovai models list shows how.")
         key = _identity(path)
-        known = self._recall()
-        if key not in known:
-            known[key] = sha256_of(path)
-            self._remember(known)
-        return known[key]
+        with self._lock:  # each engine's thread may ask
+            known = self._recall()
+            if key not in known:
+                known[key] = sha256_of(path)
+                self._remember(known)
+            return known[key]
 
     def _recall(self) -> dict[str, str]:
         if self._known or self._file is None or not self._file.is_file():

@@ -1,6 +1,7 @@
 """Fetches files from a Hugging Face hub or a mirror of one. Knows nothing of what is in them.
 
-The only importer of huggingface_hub. Nothing but this module reaches the internet, and only when an operator runs ``medinovai models pull``.
+The only importer of huggingface_hub. Nothing but this module reaches the internet, and only when an operator runs
+``medinovai models pull``.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -40,18 +42,20 @@ def offer(endpoint: str, source: Hub, *, revision: str | None) -> Offer:
 
 def fetch(
     endpoint: str, source: Hub, revision: str, *, into: Path, size: int, watch: Callable[[int, int], None]
-) -> Path:
-    """The fetched file, not checked yet. What an interrupted fetch left in ``into`` is not fetched again."""
-    with _errors(endpoint, source):
-        path: str = _library().hf_hub_download(
-            source.repository,
-            source.path,
-            revision=revision,
-            local_dir=into,
-            endpoint=endpoint,
-            tqdm_class=_bar(size, watch),
+) -> None:
+    """Add to ``into`` what is still missing of the file; not checked. After an error call it again to go on."""
+    library = _library()
+    token = library.get_token()
+    with _errors(endpoint, source), into.open("ab") as part:
+        url = library.hf_hub_url(source.repository, source.path, revision=revision, endpoint=endpoint)
+        location = library.get_hf_file_metadata(url, token=token, endpoint=endpoint).location
+        # Large files lie on other hosts, which must not see the token; a mirror may serve them itself and ask for it.
+        same_host = urlsplit(location).netloc == urlsplit(endpoint).netloc
+        headers = library.utils.build_hf_headers(token=token if same_host else False)
+        # hf_hub_download throws away what it has when it fails; its inner function takes a file that has a beginning.
+        library.file_download.http_get(
+            location, part, resume_size=part.tell(), headers=headers, expected_size=size, tqdm_class=_bar(size, watch)
         )
-    return Path(path)
 
 
 def _library() -> Any:
@@ -60,7 +64,7 @@ def _library() -> Any:
     os.environ.setdefault("HF_HUB_DISABLE_XET", "1")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     try:
-        import huggingface_hub
+        import huggingface_hub.file_download
     except ImportError as wrong:
         raise ModelMissing("huggingface_hub is not installed. Run: pip install huggingface_hub") from wrong
     return huggingface_hub

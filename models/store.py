@@ -109,7 +109,7 @@ class Store:
     # ---- bringing files here --------------------------------------------------------------------------------------
 
     def assemble(self, name: str = "starter", *, progress: Progress | None = None) -> list[str]:
-        """Find and check what is in packages, and make what is made of it: a set or one model. Quick if all is there."""
+        """Find and check what is in packages, and make what is made of it: a set or one model."""
         tell = progress or _silent
         models = [model for model in self.catalog.set_of(name) if not isinstance(model.source, Hub)]
         for model in models:
@@ -178,14 +178,11 @@ class Store:
             tell(model.name, "ready", lock.bytes, lock.bytes)
         else:
             self._check_room(lock.bytes)
-            fetched = self.directory / f".{model.name}.pull"
+            part = self.directory / f".{model.name}.{lock.sha256[:12]}.part"  # kept when the line breaks, to go on
             watch = functools.partial(tell, model.name, "fetching")
-            part = hub.fetch(
-                self._endpoint, model.source, lock.revision or "", into=fetched, size=lock.bytes, watch=watch
-            )
+            hub.fetch(self._endpoint, source, lock.revision or "", into=part, size=lock.bytes, watch=watch)
             tell(model.name, "checking", lock.bytes, lock.bytes)
             _keep(part, path, lock.sha256)
-            shutil.rmtree(fetched)
         self._save_lock(model.name, lock)
 
     def _wanted(self, model: CatalogModel, source: Hub) -> Locked:
@@ -210,22 +207,20 @@ class Store:
             with _part(self.directory / f"{name}.gguf") as part:
                 shutil.copyfile(file, part)
                 _keep(part, self.directory / f"{name}.gguf", sha256)
-        self._save_lock(
-            name, theirs.get(name) or Locked(sha256=sha256, bytes=file.stat().st_size, at=datetime.now(UTC))
-        )
-        tell(name, "ready", file.stat().st_size, file.stat().st_size)
+        new = Locked(sha256=sha256, bytes=file.stat().st_size, at=datetime.now(UTC))
+        self._save_lock(name, (theirs | self._lock()).get(name, new))
+        tell(name, "ready", new.bytes, new.bytes)
         return name
 
     def _name_for(self, file: Path, sha256: str, theirs: dict[str, Locked]) -> str:
         """The name whose file this is; raises ModelDamaged where a known name comes with other bytes."""
-        pinned = self._lock() | theirs
+        pinned = theirs | self._lock()
         by_sha = {model.sha256: model.name for model in self.catalog.models} | {
             lock.sha256: name for name, lock in pinned.items()
         }
         name = by_sha.get(sha256) or re.sub(r"[^a-z0-9._-]+", "-", file.stem.lower()).strip("-.")
-        expected = (pinned[name].sha256 if name in pinned else None) or next(
-            (model.sha256 for model in self.catalog.models if model.name == name), None
-        )
+        expected = {model.name: model.sha256 for model in self.catalog.models}.get(name)
+        expected = pinned[name].sha256 if name in pinned else expected
         if expected not in (None, sha256):
             raise ModelDamaged(
                 f"{file} is damaged or another version: the sha256 known for {name} is {expected}. It was not imported."

@@ -2,7 +2,7 @@
 // @ts-check
 
 /**
- * @typedef {"quoted"|"signed"|"generated"|"unknown"|"declined"|"emergency"|"contact"|"trouble"} Kind
+ * @typedef {"quoted"|"signed"|"generated"|"unknown"|"declined"|"greeting"|"emergency"|"contact"|"trouble"} Kind
  * @typedef {{type: "opening", kind: Kind, language: string}} Opening
  * @typedef {{type: "text", text: string, voice?: "ours"|"quote"|"written", language?: string|null}} Words
  * @typedef {{type: "citation", number: number, document: string, revision: number, title: string, heading?: string[], page?: number|null,

@@ -25,6 +25,8 @@ const bar = /** @type {EmergencyBar} */ (one("emergency-bar"));
 const turns = one("#turns");
 /** @type {Map<string, AssistantTurn>} */
 const answers = new Map();
+/** @type {Map<string, string>} */
+const questions = new Map();
 /** @type {Map<string, {text: string, language: string}[]>} what screen readers are still to hear of an emergency */
 const urgent = new Map();
 let following = true;
@@ -90,43 +92,44 @@ async function recallConversation() {
   const found = await conversation().catch(() => null);
   if (found) {
     line.known();
-    const told = new Set(found.turns.filter((turn) => turn.role === "assistant").map((turn) => turn.message_id));
-    for (const turn of found.turns) {
-      if (turn.role === "patient") asked(turn.message_id, turn.text);
-      if (turn.role === "patient" && turn.message_id !== found.live?.message_id && !told.has(turn.message_id)) answer(turn.message_id, turn.text).fail("state_cut");
-      if (turn.role === "assistant" && turn.message_id !== found.live?.message_id) toldBefore(turn);
-      if (turn.role !== "assistant") forgetUnsent(turn.message_id);
-    }
-    if (found.live) {
-      answer(found.live.message_id, textOf(found.live.message_id)).state("state_reading");
-      line.send({ id: found.live.message_id, type: "resume" });
-    }
+    found.turns.forEach(recallTurn);
+    for (const { message_id, role } of found.turns) if (role === "patient" && !answers.has(message_id)) resume(message_id);
   }
   for (const message of unsent()) {
-    if (!answers.has(message.id)) ask(message.text ?? null, message.id, message.language);
+    if (!answers.has(message.id)) ask(message.text ?? "", message.id, message.language);
   }
   settle();
   turns.lastElementChild?.scrollIntoView({ block: "end" });
 }
 
 /** @param {import("./api.js").Turn} turn */
-function toldBefore({ message_id, parts, text, kind, language: spoken, complete }) {
-  const made = answer(message_id, textOf(message_id), false);
-  const all = parts ?? [{ type: "text", text }];
-  if (all[0]?.type !== "opening") made.add({ type: "opening", kind: kind ?? "quoted", language: spoken ?? language() });
+function recallTurn({ message_id, role, parts, text, kind, language: spoken, complete }) {
+  if (role === "patient") {
+    asked(message_id, text);
+    return forgetUnsent(message_id);
+  }
+  const made = answer(message_id, false);
+  const all = parts?.length ? parts : [/** @type {const} */ ({ type: "text", text })];
+  if (all[0].type !== "opening") made.add({ type: "opening", kind: kind ?? "quoted", language: spoken ?? language() });
   all.forEach((piece) => made.add(piece));
   made.end(complete);
   if (made.kind === "emergency") bar.pin(made, made.said?.calls ?? []);
 }
 
+/** A question without an answer: it is still being said, or due. @param {string} id */
+function resume(id) {
+  answer(id).state("state_connecting");
+  line.send({ id, type: "resume" });
+}
+
 // ---- asking -------------------------------------------------------------------------------------------------------
 
-/** @param {string|null} text null asks for a person @param {string} [id] @param {string|null} [spoken] */
+/** @param {string} text nothing asks for a person @param {string} [id] @param {string|null} [spoken] */
 function ask(text, id = newId(), spoken = localStorage.getItem(CHOSEN)) {
   following = true;
-  asked(id, text ?? word("talk_to_person"));
-  answer(id, text).state("state_connecting");
-  line.send(text === null ? { id, type: "person", language: spoken ?? language() } : { id, type: "say", text, language: spoken });
+  asked(id, text);
+  answer(id).state("state_connecting");
+  line.send(text ? { id, type: "say", text, language: spoken } : { id, type: "person", language: spoken ?? language() });
   settle();
   follow(id);
 }
@@ -135,24 +138,23 @@ function ask(text, id = newId(), spoken = localStorage.getItem(CHOSEN)) {
 function asked(id, text) {
   const made = /** @type {PatientTurn} */ (document.createElement("patient-turn"));
   made.id = `question-${id}`;
-  turns.append(made.show(text));
+  questions.set(id, text);
+  turns.append(made.show(text || word("talk_to_person")));
 }
 
-/** @param {string} id @param {string|null} text of the question, to ask it again @param {boolean} [heard] screen readers hear it */
-function answer(id, text, heard = true) {
+/** The place of an answer: below its question. @param {string} id @param {boolean} [heard] screen readers hear it */
+function answer(id, heard = true) {
   const made = /** @type {AssistantTurn} */ (document.createElement("assistant-turn"));
-  turns.append(made.show({
+  made.show({
     id,
     heard: (words, spoken) => heard && hear(id, words, spoken),
     source: (citation, chip) => panel.show(citation, chip),
-    again: text === "" ? null : () => ask(text),
-  }));
+    again: () => ask(questions.get(id) ?? ""),
+  });
   answers.set(id, made);
+  document.getElementById(`question-${id}`)?.after(made);
   return made;
 }
-
-/** @param {string} id */
-const textOf = (id) => document.getElementById(`question-${id}`)?.querySelector("p")?.textContent ?? "";
 
 // ---- answers come -------------------------------------------------------------------------------------------------
 
@@ -186,10 +188,10 @@ function end(id, complete) {
 
 /** @param {import("./api.js").Problem} problem */
 function problem({ id, code, retry_after }) {
-  const turn = id ? answers.get(id) : undefined;
-  if (!turn) return put(one("#told"), "problem_other");
+  const turn = answers.get(id ?? "");
+  if (!id || !turn) return put(one("#told"), "problem_other");
   if (retry_after) return turn.state("state_wait", { seconds: Math.max(2, Math.ceil(retry_after)) });
-  if (code === "too_long") askBox.fill(textOf(id));
+  if (code === "too_long") askBox.fill(questions.get(id) ?? "");
   turn.fail(code === "too_long" ? "problem_too_long" : turn.said?.empty ? "problem_other" : "state_cut");
   alarm(id);
   settle();
@@ -244,7 +246,7 @@ function listen() {
     ask(/** @type {CustomEvent<string>} */ (event).detail);
   });
   askBox.addEventListener("stop", stop);
-  one("#person").addEventListener("click", () => ask(null));
+  one("#person").addEventListener("click", () => ask(""));
   one("#finish").addEventListener("click", clear);
   one("#print-all").addEventListener("click", () => {
     /** @type {HTMLDialogElement} */ (one("#menu")).close();
@@ -280,6 +282,7 @@ async function clear() {
 function empty(told) {
   line.close();
   answers.clear();
+  questions.clear();
   urgent.clear();
   hush();
   panel.close();

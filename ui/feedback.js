@@ -29,7 +29,7 @@ export class FeedbackForm extends HTMLElement {
     return this;
   }
 
-  /** The two buttons and what opens below them, for a row of buttons. */
+  /** The two buttons and what opens below them, for a row of buttons. @returns {HTMLElement[]} */
   get thumbs() {
     return [...this.#thumbs, this];
   }

@@ -8,7 +8,7 @@ const PATHS = {
   alert: "M12 3 2 20h20L12 3zM12 10v4M12 17v.5",
   book: "M4 5a2 2 0 0 1 2-2h14v15H6a2 2 0 0 0-2 2V5zM4 20a2 2 0 0 0 2 1h14v-3M8 7h8M8 11h6",
   check: "M4 12.5 9.5 18 20 6.5",
-  clock: "M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18zM12 7v5l3.5 2",
+  clinic: "M4 4h16v12h-8l-4 4v-4H4zM12 7v6M9 10h6",
   close: "M5 5l14 14M19 5 5 19",
   copy: "M9 9h11v11H9zM15 9V4H4v11h5",
   down: "M7 13V4H4v9h3zm0 0 4 8c1.7 0 3-1.300 3-3v-4h5.200a2 2 0 0 0 2-2.400l-1.200-6A2 2 0 0 0 18 4H7",

@@ -59,8 +59,7 @@ export class Said {
       if (part.type === "notice") return `\n${part.text}\n`;
       return part.type === "call" ? `\n${part.label}: ${part.number}\n` : "";
     });
-    const sources = this.#parts.filter((part) => part.type === "citation").map(({ number, title, heading, page }) =>
-      `[${number}] ${[title, ...(heading ?? []), page].filter((piece) => piece && piece !== title).join(" › ")}`.replace("]  ›", `] ${title} ›`));
+    const sources = this.#parts.filter((part) => part.type === "citation").map((part) => `[${part.number}] ${place(part)}`);
     return [said.join("").replace(/[ \t]*\n\s*/g, "\n").trim(), ...new Set(sources)].join("\n");
   }
 
@@ -119,7 +118,7 @@ export class Said {
     const chip = element("button", { type: "button", class: "chip", "aria-haspopup": "dialog" },
       element("span", { class: "aside", word: "source" }), " ",
       element("span", { class: "number" }, String(citation.number)), " ",
-      element("span", { class: "title", lang: tag(citation.language) }, citation.title));
+      element("span", { class: "title", lang: tag(citation.language) }, place(citation)));
     chip.addEventListener("click", () => this.listener.source(citation, chip));
     return chip;
   }
@@ -154,6 +153,12 @@ export class Said {
     if (this.#unheard.trim()) this.listener.heard(this.#unheard.trim(), this.#unheardLanguage);
     this.#unheard = "";
   }
+}
+
+/** Where a citation comes from, in few words: the document and the nearest heading. @param {Citation} citation */
+function place({ title, heading }) {
+  const nearest = heading?.[heading.length - 1];
+  return nearest && nearest !== title ? `${title} › ${nearest}` : title;
 }
 
 /** A number to press. @param {import("./api.js").Call} call */

@@ -9,7 +9,7 @@ import { put, tag } from "./words.js";
 /** @typedef {import("./api.js").Kind} Kind */
 
 const PICTURES = /** @type {Record<Kind, string>} */ ({
-  quoted: "book", signed: "check", generated: "pen", unknown: "question", declined: "person", emergency: "alert", contact: "phone", trouble: "info",
+  quoted: "book", signed: "check", generated: "pen", unknown: "question", declined: "person", greeting: "info", emergency: "alert", contact: "phone", trouble: "info",
 });
 
 export class PatientTurn extends HTMLElement {
@@ -32,7 +32,7 @@ export class AssistantTurn extends HTMLElement {
   #buttons = element("div", { class: "buttons" });
 
   /**
-   * @param {{id: string, heard(text: string, language: string): void, again: (() => void)|null,
+   * @param {{id: string, heard(text: string, language: string): void, again(): void,
    *   source(citation: import("./api.js").Citation, chip: HTMLElement): void}} settings `again` asks the same question anew
    * @returns {AssistantTurn}
    */
@@ -95,10 +95,10 @@ export class AssistantTurn extends HTMLElement {
   #offer() {
     const answered = !this.said?.empty;
     this.#buttons.replaceChildren();
-    if (answered && this.kind !== "emergency") this.#buttons.append(...new FeedbackForm().show(this.message ?? "").thumbs);
+    if (answered && this.kind !== "emergency" && this.kind !== "greeting") this.#buttons.append(...new FeedbackForm().show(this.message ?? "").thumbs);
     if (answered) this.#buttons.append(this.#copy(), button("print", "print", () => this.#print()));
-    if (this.again) this.#buttons.append(button("ask_again", "repeat", this.again));
-    this.#buttons.hidden = !this.#buttons.childElementCount;
+    this.#buttons.append(button("ask_again", "repeat", () => this.again?.()));
+    this.#buttons.hidden = false;
   }
 
   #copy() {

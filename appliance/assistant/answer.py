@@ -55,7 +55,6 @@ class ClinicFacts(msgspec.Struct, frozen=True, kw_only=True):
 
     country: str
     emergency_number: str
-    sites: tuple[str, ...] = ()
 
 
 class Parts(msgspec.Struct, frozen=True, kw_only=True):
@@ -145,7 +144,7 @@ class Assistant:
             message.text, language, scope=Scope(site=message.site), limit=SEARCHED, extra_words=carried.words
         )
         quoting = self._with.quoting
-        quote = quoting.quote(message.text, language, hits=hits, carried=carried, sites=self._with.clinic.sites)
+        quote = quoting.quote(message.text, language, hits=hits, carried=carried, sites=await self._with.search.sites())
         return hits, quote if quote and quote.probability >= quoting.threshold else None
 
     async def _written(
@@ -214,7 +213,8 @@ class Assistant:
     def _quotes(self, chosen: Sequence[Candidate], language: Language) -> list[Part]:
         parts: list[Part] = []
         for number, one in enumerate(chosen, start=1):
-            parts += [Text(text="\n"), *_words(one.text, voice="quote", language=one.passage.language)]
+            words = f"{one.introduction} {one.text}".lstrip()
+            parts += [Text(text="\n"), *_words(words, voice="quote", language=one.passage.language)]
             parts.append(citation(one.passage, one.span, text=one.text, number=number))
         for source in dict.fromkeys(one.passage.language for one in chosen):
             if source != language:

@@ -24,7 +24,7 @@ SUPPORTED: Final = 0.5
 """Share of a sentence's words that must stand in its source; the next step in the house is a real grounding check."""
 
 _NAMES: Final[dict[Language, str]] = {"en": "English", "es": "Spanish", "zh": "Simplified Chinese", "hi": "Hindi"}
-_SYSTEM: Final = (
+SYSTEM: Final = (
     "You are the reception assistant of a clinic. Answer the patient's question using only the numbered passages. "
     "Answer in one to three short sentences. Copy numbers, times, prices and names exactly as they are written. "
     "After each sentence put the number of its passage in square brackets, like [1]. "
@@ -42,7 +42,7 @@ def prompt(question: str, language: Language, *, hits: Sequence[Hit]) -> list[Ch
     """The system turn never changes, so that the engine keeps its state; what changes comes last."""
     passages = "\n".join(f"[{place}] {_shown(hit)}" for place, hit in enumerate(hits[:PASSAGES], start=1))
     asked = f"Passages:\n{passages}\n\nAnswer in {_NAMES[language]}.\nQuestion: {question}"
-    return [ChatTurn(role="system", text=_SYSTEM), ChatTurn(role="user", text=asked)]
+    return [ChatTurn(role="system", text=SYSTEM), ChatTurn(role="user", text=asked)]
 
 
 async def written_answer(

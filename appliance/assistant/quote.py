@@ -37,16 +37,32 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def span(self) -> Span:
-        """What is quoted: the sentence, or for an item the item alone (its introduction is quoted only when it stands right before)."""
+        """What is quoted: the sentence, with its introduction where that stands right before it."""
         lead = self.sentence.lead
-        near = lead is not None and self.sentence.start - lead.end <= 3
-        return Span(start=lead.start if lead and near else self.sentence.start, end=self.sentence.end)
+        return Span(start=lead.start if lead and self._adjacent(lead) else self.sentence.start, end=self.sentence.end)
 
     @property
     def text(self) -> str:
         """The span's text, verbatim."""
-        start = self.span.start - self.passage.start
-        return self.passage.text[start : self.sentence.end - self.passage.start]
+        return self._said(self.span)
+
+    @property
+    def introduction(self) -> str:
+        """What introduces an item further down a list ("Bring with you:"), verbatim; empty where ``text`` holds it."""
+        lead = self.sentence.lead
+        if lead is None or self._adjacent(lead) or lead.start < self.passage.start:
+            return ""
+        return self._said(lead)
+
+    def _adjacent(self, lead: Span) -> bool:
+        return self.passage.start <= lead.start and self.sentence.start - lead.end <= _GAP
+
+    def _said(self, span: Span) -> str:
+        return self.passage.text[span.start - self.passage.start : span.end - self.passage.start]
+
+
+_GAP: Final = 3
+"""Characters between an introduction and its first item: a line break and a bullet."""
 
 
 class Quote(msgspec.Struct, frozen=True, kw_only=True):

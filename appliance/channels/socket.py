@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 from litestar import WebSocket, websocket
-from litestar.di import Provide
+from litestar.di import NamedDependency, Provide
 from litestar.exceptions import WebSocketDisconnect
 from litestar.handlers import WebsocketRouteHandler
 from prometheus_client import Gauge
@@ -92,7 +92,7 @@ class Sockets:
             dependencies={"sockets": Provide(lambda: self, sync_to_thread=False)},
             include_in_schema=False,
         )
-        async def socket_(socket: WebSocket[Any, Any, Any], sockets: Sockets) -> None:
+        async def socket_(socket: WebSocket[Any, Any, Any], sockets: NamedDependency[Sockets]) -> None:
             await sockets.serve(socket)
 
         return socket_

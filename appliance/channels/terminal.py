@@ -15,6 +15,7 @@ KINDS: dict[AnswerKind, str] = {
     "generated": "Written from the clinic's documents",
     "unknown": "I don't know",
     "declined": "Not something an assistant may answer",
+    "greeting": "Hello",
     "emergency": "EMERGENCY",
     "contact": "How to reach a person",
     "trouble": "Something went wrong",

@@ -14,9 +14,9 @@ import msgspec
 from litestar import Request, Response, Router, delete, get, post, put
 from litestar.connection import ASGIConnection
 from litestar.datastructures import Cookie
-from litestar.di import Provide
+from litestar.di import NamedDependency, Provide
 from litestar.handlers import BaseRouteHandler
-from litestar.params import Parameter
+from litestar.params import FromPath, FromQuery, HeaderParameter
 from litestar.response import Stream
 from litestar.types import ControllerRouterHandler
 from msgspec import Meta
@@ -211,13 +211,13 @@ _COOKIE_NEEDED = [{"conversation": list[str]()}]
 
 
 @get("/clinic", responses=described())
-async def clinic_card(web: Web) -> ClinicCard:
+async def clinic_card(web: NamedDependency[Web]) -> ClinicCard:
     """The clinic as the page shows it."""
     return await web.clinic()
 
 
 @post("/conversations", responses=described(403))
-async def open_conversation(data: NewConversation, web: Web) -> Response[Opened]:
+async def open_conversation(data: NewConversation, web: NamedDependency[Web]) -> Response[Opened]:
     """Begin a conversation; its token comes as a cookie that ends with the browser."""
     conversation, token = await web.conversations.create("web", data.language, data.site)
     card = await web.clinic()
@@ -225,7 +225,7 @@ async def open_conversation(data: NewConversation, web: Web) -> Response[Opened]
 
 
 @get("/conversation", security=_COOKIE_NEEDED, responses=described(404))
-async def history(conversation: Conversation, web: Web) -> History:
+async def history(conversation: NamedDependency[Conversation], web: NamedDependency[Web]) -> History:
     """Everything said so far, and the answer being said now."""
     turns = await web.conversations.history(conversation.id)
     answer = web.live.current(conversation.id)
@@ -234,7 +234,7 @@ async def history(conversation: Conversation, web: Web) -> History:
 
 
 @delete("/conversation", security=_COOKIE_NEEDED, responses=described(403, 404))
-async def delete_conversation(conversation: Conversation, web: Web) -> Response[None]:
+async def delete_conversation(conversation: NamedDependency[Conversation], web: NamedDependency[Web]) -> Response[None]:
     """Forget this conversation with everything said in it."""
     await web.live.stop_all(conversation.id)
     await web.conversations.delete(conversation.id)
@@ -244,19 +244,23 @@ async def delete_conversation(conversation: Conversation, web: Web) -> Response[
 
 
 @put("/conversation/language", security=_COOKIE_NEEDED, status_code=204, responses=described(403, 404))
-async def choose_language(conversation: Conversation, data: ChosenLanguage, web: Web) -> None:
+async def choose_language(
+    conversation: NamedDependency[Conversation], data: ChosenLanguage, web: NamedDependency[Web]
+) -> None:
     """Remember the language the patient chose."""
     await web.conversations.set_language(conversation.id, data.language)
 
 
 @post("/conversation/messages", security=_COOKIE_NEEDED, status_code=202, responses=described(403, 404, 413))
-async def say(conversation: Conversation, data: NewMessage, web: Web) -> Accepted:
+async def say(conversation: NamedDependency[Conversation], data: NewMessage, web: NamedDependency[Web]) -> Accepted:
     """Say something. The same id twice is answered once."""
     return await _accepted(web, await web.say(conversation, data))
 
 
 @post("/conversation/person", security=_COOKIE_NEEDED, status_code=202, responses=described(403, 404))
-async def want_person(conversation: Conversation, data: PersonWanted, web: Web) -> Accepted:
+async def want_person(
+    conversation: NamedDependency[Conversation], data: PersonWanted, web: NamedDependency[Web]
+) -> Accepted:
     """Ask how to reach a person."""
     return await _accepted(web, await web.person(conversation, data))
 
@@ -268,11 +272,11 @@ async def want_person(conversation: Conversation, data: PersonWanted, web: Web) 
     responses=described(404),
 )
 async def events(
-    conversation: Conversation,
-    web: Web,
-    message_id: MessageName,
-    after: Seq = 0,
-    last_event_id: Annotated[Seq | None, Parameter(header="Last-Event-ID")] = None,
+    conversation: NamedDependency[Conversation],
+    web: NamedDependency[Web],
+    message_id: FromQuery[MessageName],
+    after: FromQuery[Seq] = 0,
+    last_event_id: Annotated[Seq | None, HeaderParameter(name="Last-Event-ID")] = None,
 ) -> Response[Any]:
     """The events of one answer past number ``after``, as they come. 204: there are none left, stop asking."""
     seq = max(after, last_event_id or 0)
@@ -289,7 +293,9 @@ async def events(
     status_code=204,
     responses=described(403, 404),
 )
-async def stop(conversation: Conversation, message_id: MessageName, web: Web) -> None:
+async def stop(
+    conversation: NamedDependency[Conversation], message_id: FromPath[MessageName], web: NamedDependency[Web]
+) -> None:
     """Stop the answer to this message; what was said of it stays."""
     await web.live.stop(conversation.id, MessageId(message_id))
 
@@ -300,21 +306,26 @@ async def stop(conversation: Conversation, message_id: MessageName, web: Web) ->
     status_code=204,
     responses=described(403, 404),
 )
-async def give_feedback(conversation: Conversation, message_id: MessageName, data: Feedback, web: Web) -> None:
+async def give_feedback(
+    conversation: NamedDependency[Conversation],
+    message_id: FromPath[MessageName],
+    data: Feedback,
+    web: NamedDependency[Web],
+) -> None:
     """A thumb up or down for one answer; the last one counts."""
     await web.conversations.feedback(conversation.id, MessageId(message_id), data.up, data.reason)
 
 
 def _from_own_page(web: Web) -> Callable[[ASGIConnection[Any, Any, Any, Any], BaseRouteHandler], None]:
     def guard(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
-        """The cookie comes by itself with all that a browser sends; so what changes something must come from our page."""
+        """The cookie comes with whatever a browser sends; so what changes something must come from our page."""
         if connection.scope.get("method") not in ("GET", "HEAD") and not web.own_page(connection):
             raise NotAllowed("this request does not come from a page of this server (server.allowed_origins)")
 
     return guard
 
 
-async def _conversation(request: Request[Any, Any, Any], web: Web) -> Conversation:
+async def _conversation(request: Request[Any, Any, Any], web: NamedDependency[Web]) -> Conversation:
     return await web.conversation(request.cookies)
 
 

@@ -76,6 +76,10 @@ class Search:
         """Changes whenever a document is learnt, changed or removed."""
         return await self._database.read(_edition)
 
+    async def sites(self) -> tuple[str, ...]:
+        """The clinic's sites, as its documents name them."""
+        return await self._database.read(_sites)
+
     async def passages(
         self, question: str, language: Language, *, scope: Scope | None = None, limit: int = 8, extra_words: str = ""
     ) -> list[Hit]:
@@ -251,3 +255,8 @@ def _passage(row: tuple[object, ...]) -> Passage:
     found = dict(zip(names, row, strict=True))
     found["heading"] = msgspec.json.decode(str(found["heading"]))
     return msgspec.convert(found, Passage)
+
+
+def _sites(connection: Connection) -> tuple[str, ...]:
+    rows = connection.execute("SELECT DISTINCT site FROM passage WHERE site IS NOT NULL")
+    return tuple(row[0] for row in rows)

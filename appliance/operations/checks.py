@@ -19,6 +19,8 @@ import msgspec
 from appliance.config import Config
 from appliance.errors import ApplianceError
 from appliance.records.keys import master_key
+from models import ModelError
+from models.store import Store
 
 State = Literal["ok", "warning", "failing"]
 
@@ -34,10 +36,12 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
     remedy: str = ""
 
 
-def checks(config: Config) -> Iterator[Check]:
-    """Every check of the box, in the order a person would look. Models are checked by ``models_present``."""
+def checks(config: Config, store: Store) -> Iterator[Check]:
+    """Every check of the box, in the order a person would look."""
     for check in (python, database_engine, directory, key, disk, memory, processor, port, certificate, clock):
         yield check(config)
+    yield embedder(config.models.embedder, store)
+    yield chat(config.models.chat, store)
 
 
 def exit_code(found: list[Check]) -> int:
@@ -87,7 +91,7 @@ def key(config: Config) -> Check:
     try:
         master_key(Path(config.data.directory))
     except (ApplianceError, OSError) as error:
-        return _failing("key", f"{error}.", "Put the key back from its copy; a new clinic: medinovai init")
+        return _failing("key", str(error), "Put the key back from its copy; for a new clinic: medinovai init")
     return _ok("key", "The master key is there and is kept from others.")
 
 
@@ -165,6 +169,33 @@ def clock(_config: Config) -> Check:
             "clock", f"The clock says {now:%Y-%m-%d %H:%M} UTC, which is past.", "Set the clock (timedatectl)."
         )
     return _ok("clock", f"{now:%Y-%m-%d %H:%M} UTC.")
+
+
+def embedder(name: str, store: Store) -> Check:
+    """Without it nothing is found and every question is answered with how to reach a person."""
+    return _whole("embedder", name, store) or _ok("embedder", f"{name}: here and whole.")
+
+
+def chat(name: str, store: Store) -> Check:
+    """Quotes need no such model; one that is here must be whole, and must have passed before it speaks."""
+    if not name:
+        return _ok("chat model", "None: answers are quoted.")
+    if broken := _whole("chat model", name, store):
+        return broken
+    verdict = store.verdict(store.sha256(name))
+    if verdict is None or not verdict.passed:
+        why = "has not been examined" if verdict is None else f"did not pass on {verdict.at:%Y-%m-%d}"
+        return _ok("chat model", f"{name}: here and whole; it {why}, so answers are quoted.")
+    return _ok("chat model", f"{name}: here and whole; may write in {', '.join(verdict.languages)}.")
+
+
+def _whole(check: str, name: str, store: Store) -> Check | None:
+    """What is wrong with a model's file, if anything: reads all of it."""
+    try:
+        store.verify(name)
+    except ModelError as error:
+        return _failing(check, str(error), "Run: medinovai models list")
+    return None
 
 
 def _ok(name: str, words: str, remedy: str = "") -> Check:

@@ -210,9 +210,9 @@ async def test_an_alert_outlives_its_conversation(
 # ---- forgetting --------------------------------------------------------------------------------------------------
 
 
-async def left(database: Database) -> list[int]:
-    counts = [f"SELECT count(*) FROM {table}" for table in ("conversation", "turn", "feedback")]  # noqa: S608 - our own names
-    return [await database.read(lambda c, count=count: c.execute(count).fetchone()[0]) for count in counts]
+async def left(database: Database) -> tuple[int, ...]:
+    counts = "SELECT (SELECT count(*) FROM conversation), (SELECT count(*) FROM turn), (SELECT count(*) FROM feedback)"
+    return await database.read(lambda c: tuple(c.execute(counts).fetchone()))
 
 
 async def test_nothing_said_is_left_of_a_deleted_conversation(
@@ -223,7 +223,7 @@ async def test_nothing_said_is_left_of_a_deleted_conversation(
     await answered(conversations, message)
     await conversations.feedback(conversation, message.id, True)
     await conversations.delete(conversation)
-    assert await left(database) == [0, 0, 0]
+    assert await left(database) == (0, 0, 0)
     with pytest.raises(NotFound):
         await conversations.delete(conversation)
 
@@ -235,7 +235,7 @@ async def test_an_answer_that_ends_after_the_deletion_is_not_recorded(
     await conversations.begin(message)
     await conversations.delete(conversation)
     await answered(conversations, message)
-    assert await left(database) == [0, 0, 0]
+    assert await left(database) == (0, 0, 0)
 
 
 async def test_only_conversations_with_no_recent_word_are_forgotten(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
 from appliance.records import audit
@@ -10,7 +12,7 @@ from appliance.records.database import Connection, Database
 
 async def test_entries_come_newest_first_with_who_what_and_when(database: Database) -> None:
     for act in ("learn", "remove"):
-        await database.write(lambda c, act=act: audit.record(c, actor="mei", act=act, subject="hours.md"))
+        await database.write(partial(audit.record, actor="mei", act=act, subject="hours.md"))
     newest, oldest = await audit.entries(database)
     assert (newest.act, newest.actor, newest.subject, newest.id) == ("remove", "mei", "hours.md", oldest.id + 1)
     assert newest.at >= oldest.at and newest.at.tzinfo is not None

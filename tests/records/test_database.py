@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
+import os
 import stat
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from threading import Event
 
 import pytest
 import sqlite_utils
+import sqlite_vec
 from sqlcipher3 import dbapi2
 
 from appliance.errors import BadInput, Busy, StoreFailed
@@ -23,6 +27,10 @@ KEY = bytes(range(32))
 
 def note(connection: Connection) -> None:
     audit.record(connection, actor="test", act="note", subject="one")
+
+
+def large(connection: Connection) -> None:
+    audit.record(connection, actor="test", act="note", subject="x" * 100_000)
 
 
 def notes(connection: Connection) -> int:
@@ -45,7 +53,7 @@ async def test_every_connection_survives_a_power_cut_and_has_room_for_the_vector
         names = ("synchronous", "journal_mode", "temp_store", "foreign_keys", "cache_size", "query_only")
         return {name: pragma(connection, name) for name in names}
 
-    readers = await asyncio.gather(*(database.read(lambda c, i=i: settings(c, i)) for i in range(3)))
+    readers = await asyncio.gather(*(database.read(partial(settings, mine=i)) for i in range(3)))
     writer = await database.write(lambda c: settings(c, 0))
     for found in (*readers, writer):
         assert (found["synchronous"], found["journal_mode"]) == (2, "wal")
@@ -54,10 +62,14 @@ async def test_every_connection_survives_a_power_cut_and_has_room_for_the_vector
     assert [found["query_only"] for found in (*readers, writer)] == [1, 1, 1, 0]
 
 
-async def test_vectors_are_there_and_no_other_extension_can_be_loaded(database: Database) -> None:
+async def test_vectors_are_there_and_no_extension_can_be_loaded_any_more(database: Database) -> None:
+    def load(connection: Connection) -> None:
+        with pytest.raises(dbapi2.OperationalError, match="not authorized"):
+            connection.execute("SELECT load_extension(?)", (sqlite_vec.loadable_path(),))
+
     assert (await database.read(lambda c: c.execute("SELECT vec_version()").fetchone()[0])).startswith("v")
-    with pytest.raises(StoreFailed):
-        await database.read(lambda c: c.execute("SELECT load_extension('/tmp/other')").fetchone())
+    await database.read(load)
+    await database.write(load)
 
 
 async def test_only_the_owner_can_read_the_files(tmp_path: Path) -> None:
@@ -194,37 +206,77 @@ async def test_closing_finishes_what_was_asked_for_and_then_refuses(tmp_path: Pa
     await again.close()
 
 
-async def test_the_wal_shrinks_again_after_a_reader_held_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+LONG = """
+WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 50000)
+SELECT count(*), (SELECT count(*) FROM audit) FROM n
+"""
+
+
+async def test_the_wal_stays_small_although_somebody_always_reads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(database_module, "WAL_LIMIT", 2**20)
     database = await Database.open(tmp_path / "clinic.db", KEY)
-    wal = tmp_path / "clinic.db-wal"
+    stop = Event()
+
+    async def read_on() -> None:
+        while not stop.is_set():
+            await database.read(lambda c: c.execute(LONG).fetchone())
+
+    reading = [asyncio.create_task(read_on()) for _ in range(3)]
+    sizes = []
+    for _ in range(100):
+        await database.write(large)
+        sizes.append((tmp_path / "clinic.db-wal").stat().st_size)
+    stop.set()
+    await asyncio.gather(*reading)
+    await database.close()
+    assert max(sizes) < 4 * 2**20  # ten times as much was written
+
+
+async def test_a_reader_that_stays_does_not_stop_the_writer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database_module, "WAL_LIMIT", 2**20)
+    database = await Database.open(tmp_path / "clinic.db", KEY)
     begun, go_on = Event(), Event()
 
-    def hold(connection: Connection) -> None:
-        notes(connection)
+    def hold(connection: Connection) -> int:
+        before = notes(connection)
         begun.set()
         assert go_on.wait(30)
-
-    def large(connection: Connection) -> None:
-        audit.record(connection, actor="test", act="large", subject="x" * 500_000)
+        return notes(connection) - before
 
     holding = asyncio.create_task(database.read(hold))
     await asyncio.to_thread(begun.wait, 10)
+    for _ in range(30):
+        await database.write(large)
+    go_on.set()
+    assert await holding == 0
     for _ in range(10):
         await database.write(large)
-    assert wal.stat().st_size > 4 * 2**20
-    go_on.set()
-    await holding
-    for _ in range(4):
-        await database.write(large)
-    assert wal.stat().st_size < 2 * 2**20
+    assert (tmp_path / "clinic.db-wal").stat().st_size < 2 * 2**20
     await database.close()
+
+
+async def test_a_write_that_could_not_begin_in_time_is_refused_and_not_done_later(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database_module, "LOCK_WAIT_S", 0.05)
+    go_on = Event()
+    blocking = asyncio.create_task(database.write(lambda _: go_on.wait(10)))
+    waiting = asyncio.create_task(database.write(note))
+    assert (await asyncio.wait([waiting], timeout=0.2))[1] == {waiting}
+    go_on.set()
+    await blocking
+    with pytest.raises(Busy):
+        await waiting
+    assert await database.read(notes) == 0
 
 
 # ---- other processes ----------------------------------------------------------------------------------------------
 
 WRITE_TWENTY = """
 import asyncio, sys
+from functools import partial
 from pathlib import Path
 from appliance.records import audit
 from appliance.records.database import Database
@@ -248,6 +300,16 @@ async def test_several_processes_may_make_and_write_one_file_at_once(tmp_path: P
     assert [await other.wait() for other in others] == [0, 0, 0]
     assert await database.read(notes) == 80
     await database.close()
+
+
+async def test_one_opening_waits_for_another_that_makes_the_file(tmp_path: Path) -> None:
+    directory = os.open(tmp_path, os.O_RDONLY)
+    fcntl.flock(directory, fcntl.LOCK_EX)
+    opening = asyncio.create_task(Database.open(tmp_path / "clinic.db", KEY))
+    assert (await asyncio.wait([opening], timeout=0.2))[1] == {opening}
+    assert not (tmp_path / "clinic.db").exists()
+    os.close(directory)
+    await (await opening).close()
 
 
 def test_a_second_process_may_not_serve(tmp_path: Path) -> None:
@@ -287,6 +349,7 @@ async def test_a_write_that_waits_too_long_for_another_process_is_told_to_try_ag
 
 OPEN = """
 import asyncio, sys
+from functools import partial
 from pathlib import Path
 from appliance.records.database import Database
 asyncio.run(Database.open(Path(sys.argv[1]), b"w" * 32))
@@ -321,8 +384,9 @@ async def test_a_plain_database_is_not_taken_for_ours(tmp_path: Path) -> None:
 
 async def test_a_flipped_bit_is_found_and_told(tmp_path: Path) -> None:
     path = tmp_path / "clinic.db"
+    add = "INSERT INTO audit (at, actor, act, subject) VALUES ('', '', '', ?)"
     database = await Database.open(path, KEY)
-    await database.write(lambda c: [note(c) for _ in range(2000)] and None)
+    await database.write(lambda c: c.executemany(add, [("x" * 99,)] * 2000).rowcount)
     page = await database.read(
         lambda c: c.execute("SELECT rootpage FROM sqlite_master WHERE name = 'audit'").fetchone()[0]
     )
@@ -337,10 +401,12 @@ async def test_a_flipped_bit_is_found_and_told(tmp_path: Path) -> None:
     await damaged.close()
 
 
-async def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
-    (tmp_path / "clinic.db").mkdir()
-    with pytest.raises(StoreFailed, match="cannot be read or written"):
-        await Database.open(tmp_path / "clinic.db", KEY)
+@pytest.mark.parametrize("place", ["directory", "file/clinic.db"])
+async def test_a_place_that_cannot_be_written_is_told(tmp_path: Path, place: str) -> None:
+    (tmp_path / "directory").mkdir()
+    (tmp_path / "file").touch()
+    with pytest.raises(StoreFailed, match="cannot be"):
+        await Database.open(tmp_path / place, KEY)
 
 
 async def test_half_a_character_is_refused_without_repeating_the_text(database: Database) -> None:
@@ -354,4 +420,4 @@ async def test_a_refused_search_does_not_repeat_what_was_searched_for(database: 
     with pytest.raises(StoreFailed) as told:
         await database.read(lambda c: c.execute(search, ('chestpain: "high',)).fetchall())
     assert "chestpain" not in repr(told.value)
-    assert told.value.__suppress_context__
+    assert told.value.__cause__ is None and told.value.__suppress_context__

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from operator import methodcaller
 from pathlib import Path
 
 import pytest
 import sqlite_utils
 from sqlcipher3 import dbapi2
+from sqlite_utils.migrations import Migrations
 
 from appliance.errors import StoreFailed
+from appliance.records import migrations
 from appliance.records.database import Connection, Database
 from appliance.records.migrations import MIGRATIONS, STEPS
 
@@ -53,6 +56,22 @@ async def test_steps_run_on_from_the_previous_release(tmp_path: Path) -> None:
     await fresh.close()
 
 
+async def test_a_step_that_fails_leaves_nothing_half_made(tmp_path: Path) -> None:
+    def m999_wings(_: sqlite_utils.Database) -> None:
+        raise LookupError("no wings")
+
+    with pytest.MonkeyPatch.context() as release:
+        release.setattr(migrations, "STEPS", (*STEPS, m999_wings))
+        release.setattr(migrations, "MIGRATIONS", Migrations("appliance"))
+        for step in migrations.STEPS:
+            migrations.MIGRATIONS()(step)
+        with pytest.raises(LookupError):
+            await Database.open(tmp_path / "clinic.db", KEY)
+    again = await Database.open(tmp_path / "clinic.db", KEY)
+    assert [name for name, _ in await again.read(applied)] == [step.__name__ for step in STEPS]
+    await again.close()
+
+
 async def test_data_of_a_newer_version_is_refused(tmp_path: Path) -> None:
     database = await Database.open(tmp_path / "clinic.db", KEY)
     newer = "INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('appliance', 'm999_wings', '')"
@@ -91,6 +110,15 @@ def found(connection: Connection) -> list[int]:
     return [int(connection.execute(count).fetchone()[0]) for count in counts]
 
 
+async def test_a_hindi_word_is_one_word_and_accents_do_not_matter(database: Database) -> None:
+    def hits(connection: Connection) -> list[int]:
+        connection.execute("INSERT INTO passage_fts (rowid, title_words, words) VALUES (1, 'घंटे', 'la clínica')")
+        search = "SELECT count(*) FROM passage_fts WHERE passage_fts MATCH ?"
+        return [connection.execute(search, (word,)).fetchone()[0] for word in ("घंटे", "clinica", "घ", "घंटी")]
+
+    assert await database.write(hits) == [1, 1, 0, 0]
+
+
 @pytest.mark.parametrize(("gone", "left"), [("DELETE FROM document", 0), ("DELETE FROM passage WHERE id = 1", 1)])
 async def test_what_is_removed_is_found_no_more(database: Database, gone: str, left: int) -> None:
     await database.write(learn)
@@ -104,5 +132,5 @@ async def test_the_audit_is_never_changed_and_a_number_is_never_given_twice(data
     await database.write(lambda c: c.execute(add))
     for change in ("UPDATE audit SET actor = 'x'", "DELETE FROM audit"):
         with pytest.raises(dbapi2.IntegrityError, match="never"):
-            await database.write(lambda c, change=change: c.execute(change))
+            await database.write(methodcaller("execute", change))
     assert await database.write(lambda c: c.execute(add).lastrowid) == 2

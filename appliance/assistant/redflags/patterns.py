@@ -10,7 +10,7 @@ The notation, for whoever edits a rule file:
     chest .. pain      in this order, with up to the file's `gap` other words between (characters in Chinese)
     chest ..8 pain     with up to 8 other words between
     chest + pain       near each other in either order (+8: up to 8 words between)
-    #  #10+  #50-      a number; one of 10 or more; one of 50 or less
+    #  #10+  #50-      a number; one of 10 or more; one of 50 or less (#10-50: from 10 to 50)
     MATCH START END    in guards: the words that a rule has found; the start and the end of a clause
 
 A gap never reaches into the next sentence. In a rule it reads across commas, but never across one of the file's
@@ -31,7 +31,7 @@ MATCH, START, END = -1, -2, -3
 _SLOTS: Final = {"MATCH": MATCH, "START": START, "END": END}
 _ITEM: Final = re.compile(r"\[[^\[\]]*\]|[^\s\[\]]+")
 _GAP: Final = re.compile(r"(,?)(\.\.|\+)(\d*)")
-_NUMBER: Final = re.compile(r"#(?:(\d+)([+-]))?")
+_NUMBER: Final = re.compile(r"#(?:(?P<least>[\d.]+)(?:\+|-(?P<most>[\d.]+))|(?P<at_most>[\d.]+)-)?")
 _MOST_PHRASES: Final = 4000
 _LONGEST_PHRASE: Final = 16
 _REACH: Final = 40
@@ -127,8 +127,7 @@ class Lexicon:
 
     def _next(self, node: _Node, word: str) -> _Node:
         if number := _NUMBER.fullmatch(word):
-            least = float(number[1]) if number[2] == "+" else 0.0
-            most = float(number[1]) if number[2] == "-" else float("inf")
+            least, most = float(number["least"] or 0), float(number["most"] or number["at_most"] or "inf")
             return node.numbers.setdefault(word, (least, most, _Node()))[2]
         if word.endswith("*"):
             self._stems.add(word[:-1])
@@ -163,6 +162,9 @@ class Notation:
         self._elements: Final[dict[str, int]] = {}
         for name in concepts:
             self._concept(name, ())
+
+    def all(self, texts: Iterable[str]) -> list[Pattern]:
+        return [pattern for text in texts for pattern in self.patterns(text)]
 
     def patterns(self, text: str) -> list[Pattern]:
         """One pattern for each choice of the optional words."""

@@ -32,16 +32,12 @@ KINDS_BY_RANK: Final[tuple[Kind, ...]] = ("suicide", "violence", "poison", "preg
 GuardName = Literal["negated", "past", "asking", "other"]
 
 
-class Guards(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """When the words of a rule do not mean danger now. With MATCH: words around it. Without: words it may not share."""
+class GuardText(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """When the words of a rule do not mean danger now. With MATCH: words around them. Without: words they may not share."""
 
-    negated: list[str]
-    past: list[str]
-    present: list[str]
-    """Takes ``past`` back: 'I had a stroke in 2019 and it is happening again'."""
-    asking: list[str]
-    other: list[str]
-    """Idioms, other senses, stories, animals."""
+    when: list[str]
+    unless: list[str] = []
+    """Takes the guard back: 'I had a stroke in 2019 and it is happening again'."""
 
 
 class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -53,7 +49,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     when: list[str]
     unless: list[str] = []
     """Guards of this rule alone."""
-    guards: list[GuardName] = ["negated", "past", "asking", "other"]
+    guards: tuple[GuardName, ...] = ("negated", "past", "asking", "other")
     must: list[str]
     must_not: list[str] = []
 
@@ -71,21 +67,30 @@ class RuleFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     ordinary: list[str] = []
     """Words that are no misspelling of a rule's word."""
     concepts: dict[str, list[str]]
-    guards: Guards
+    guards: dict[GuardName, GuardText]
     rule: list[Rule]
 
 
-class CompiledRule:
-    """A rule's own patterns and guards."""
+class Guard:
+    """Patterns around what was found, and patterns whose words it may not share; ``unless`` takes the former back."""
 
-    def __init__(self, rule: Rule, notation: Notation, guards: dict[GuardName, list[Pattern]]) -> None:
+    def __init__(self, notation: Notation, when: list[str], unless: list[str]) -> None:
+        patterns = notation.all(when)
+        self._around: Final = [pattern for pattern in patterns if MATCH in pattern.elements]
+        self._unless: Final = notation.all(unless)
+        self.masks: Final = [pattern for pattern in patterns if MATCH not in pattern.elements]
+
+    def holds(self, found: Found, reading: Reading) -> bool:
+        return _any_stands(self._around, found, reading) and not _any_stands(self._unless, found, reading)
+
+
+class CompiledRule:
+    """A rule's own patterns and all its guards."""
+
+    def __init__(self, rule: Rule, notation: Notation, shared: dict[GuardName, Guard]) -> None:
         self.rule: Final = rule
-        self.when: Final = [pattern for text in rule.when for pattern in notation.patterns(text)]
-        own = [pattern for text in rule.unless for pattern in notation.patterns(text)]
-        shared = [pattern for name in rule.guards if name != "past" for pattern in guards[name]]
-        self.around: Final = [pattern for pattern in own + shared if MATCH in pattern.elements]
-        self.masks: Final = [pattern for pattern in own + shared if MATCH not in pattern.elements]
-        self.past: Final = guards["past"] if "past" in rule.guards else []
+        self.when: Final = notation.all(rule.when)
+        self.guards: Final = [Guard(notation, rule.unless, []), *(shared[name] for name in rule.guards)]
 
 
 class CompiledFile:
@@ -93,13 +98,10 @@ class CompiledFile:
 
     def __init__(self, file: RuleFile, lexicon: Lexicon, spelling: Spelling) -> None:
         self.language: Final = file.language
-        notation = Notation(
-            lexicon, concepts=file.concepts, gap=file.gap, spell=lambda text: spelling.read(text).tokens
-        )
-        guards = {name: _patterns(notation, getattr(file.guards, name)) for name in file.guards.__struct_fields__}
-        self._present: Final = guards["present"]
+        notation = Notation(lexicon, concepts=file.concepts, gap=file.gap, spell=lambda text: spelling.read(text).tokens)
+        guards = {name: Guard(notation, guard.when, guard.unless) for name, guard in file.guards.items()}
         self._walls: Final = lexicon.add([tuple(spelling.read(word).tokens) for word in file.walls])
-        self.rules: Final = [_compiled(rule, notation, guards, file.language) for rule in file.rule]
+        self.rules: Final = [_compiled(rule, notation, guards) for rule in file.rule]
 
     def reading(self, words: Words, occurrences: dict[int, list[Span]]) -> Reading:
         return Reading(words, occurrences, walls=self._walls)
@@ -109,14 +111,17 @@ class CompiledFile:
         found = [one for pattern in rule.when if pattern.needs <= reading.present for one in reading.find(pattern)]
         if not found:
             return False
-        masks = [reading.positions(mask) for mask in rule.masks if mask.needs <= reading.present]
-        masked = frozenset().union(*masks)
-        return any(not one.touches(masked) and not self._guarded(rule, one, reading) for one in found)
+        masks = (mask for guard in rule.guards for mask in guard.masks if mask.needs <= reading.present)
+        masked = frozenset().union(*map(reading.positions, masks))
+        return any(not one.touches(masked) and not _guarded(rule, one, reading) for one in found)
 
-    def _guarded(self, rule: CompiledRule, found: Found, reading: Reading) -> bool:
-        if _any_holds(rule.around, found, reading):
-            return True
-        return _any_holds(rule.past, found, reading) and not _any_holds(self._present, found, reading)
+
+def _guarded(rule: CompiledRule, found: Found, reading: Reading) -> bool:
+    return any(guard.holds(found, reading) for guard in rule.guards)
+
+
+def _any_stands(patterns: list[Pattern], found: Found, reading: Reading) -> bool:
+    return any(pattern.needs <= reading.present and reading.guards(pattern, found) for pattern in patterns)
 
 
 class RedFlagRules:
@@ -127,7 +132,7 @@ class RedFlagRules:
         letters = {pair[0]: pair[1] for file in files for pair in file.letters}
         self._spelling: Final = Spelling(letters=letters, words=_spellings(files))
         self._lexicon: Final = Lexicon()
-        self._compiled: Final = [CompiledFile(file, self._lexicon, self._spelling) for file in files]
+        self._compiled: Final = [_compiled_file(file, self._lexicon, self._spelling) for file in files]
         ordinary = {token for file in files for word in file.ordinary for token in self._spelling.read(word).tokens}
         self._mender: Final = Mender(self._lexicon.vocabulary, ordinary=ordinary, known=self._lexicon.knows)
 
@@ -154,27 +159,22 @@ def _rule_file(language: Language) -> RuleFile:
     except (OSError, msgspec.MsgspecError, ValueError) as error:
         raise BadConfig(f"assistant/redflags/{name} cannot be read: {error}") from error
     ids = [rule.id for rule in file.rule]
-    if file.language != language or len(set(ids)) != len(ids):
-        raise BadConfig(f"assistant/redflags/{name}: language must be {language!r}, and each rule's id its own")
+    if file.language != language or len(set(ids)) != len(ids) or set(file.guards) != set(GuardName.__args__):
+        raise BadConfig(f"assistant/redflags/{name}: give its language, each rule an id of its own, and all four guards")
     return file
 
 
-def _compiled(rule: Rule, notation: Notation, guards: dict[GuardName, list[Pattern]], language: str) -> CompiledRule:
-    where = f"assistant/redflags/{language}.toml, rule {rule.id!r}"
-    if not rule.when or not rule.must:
-        raise BadConfig(f"{where}: `when` and `must` need at least one line each")
+def _compiled_file(file: RuleFile, lexicon: Lexicon, spelling: Spelling) -> CompiledFile:
     try:
-        return CompiledRule(rule, notation, guards)
+        return CompiledFile(file, lexicon, spelling)
     except NotationError as error:
-        raise BadConfig(f"{where}: {error}") from error
+        raise BadConfig(f"assistant/redflags/{file.language}.toml: {error}") from error
 
 
-def _patterns(notation: Notation, texts: list[str]) -> list[Pattern]:
-    return [pattern for text in texts for pattern in notation.patterns(text)]
-
-
-def _any_holds(guards: list[Pattern], found: Found, reading: Reading) -> bool:
-    return any(guard.needs <= reading.present and reading.guards(guard, found) for guard in guards)
+def _compiled(rule: Rule, notation: Notation, guards: dict[GuardName, Guard]) -> CompiledRule:
+    if not rule.when or not rule.must:
+        raise NotationError(f"rule {rule.id!r}: `when` and `must` need at least one line each")
+    return CompiledRule(rule, notation, guards)
 
 
 def _spellings(files: list[RuleFile]) -> dict[str, str]:

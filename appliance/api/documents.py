@@ -1,0 +1,165 @@
+"""The clinic's documents: anyone reads what is quoted, an administrator learns and removes. Knows no file format."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import PurePosixPath
+from typing import Annotated, Any, Protocol
+
+import msgspec
+from litestar import Request, Router, delete, get, post
+from litestar.connection import ASGIConnection
+from litestar.datastructures import UploadFile
+from litestar.di import NamedDependency, Provide
+from litestar.enums import RequestEncodingType
+from litestar.exceptions import NotAuthorizedException
+from litestar.handlers import BaseRouteHandler
+from litestar.params import Body, FromPath
+from litestar.types import ControllerRouterHandler
+
+from appliance.config import Limits
+from appliance.errors import BadInput, NotAllowed, TooLarge
+from appliance.knowledge import Document, DocumentStatus, PlacedBlock
+from appliance.knowledge.parsed import Metadata, metadata_of
+from appliance.message import DocumentId, Language
+from appliance.people.admins import Admins
+from appliance.problems import described
+
+MEGABYTE = 1024 * 1024
+FORM_BYTES = 64 * 1024
+"""What a form may weigh besides its file."""
+
+Audit = Callable[[str, str, str], Awaitable[None]]
+"""Writes actor, act and subject down. It comes before the act: no audit, no act."""
+
+
+class Library(Protocol):
+    """What is known, as this module needs it."""
+
+    async def documents(self) -> Sequence[DocumentStatus]: ...
+
+    async def document(self, document: DocumentId, /) -> Document: ...
+
+    async def learn_bytes(self, name: str, data: bytes, metadata: Metadata, /) -> DocumentStatus: ...
+
+    async def remove(self, document: DocumentId, /) -> None: ...
+
+
+class DocumentText(msgspec.Struct, frozen=True, kw_only=True):
+    """A document as the page shows it. Offsets count Unicode code points of ``text``."""
+
+    id: DocumentId
+    revision: int
+    title: str
+    language: Language
+    valid_from: str | None
+    text: str
+    blocks: tuple[PlacedBlock, ...]
+
+
+class Upload(msgspec.Struct, kw_only=True):
+    """A form with one file; every other field may be left out."""
+
+    file: UploadFile
+    title: str = ""
+    site: str = ""
+    language: str = ""
+    valid_from: str = ""
+    valid_until: str = ""
+    supersedes: str = ""
+
+
+def documents(library: Library, admins: Admins, audit: Audit, limits: Limits) -> list[ControllerRouterHandler]:
+    """The routes of documents."""
+    desk = _Desk()
+    shared = {
+        "library": Provide(lambda: library, sync_to_thread=False),
+        "audit": Provide(lambda: audit, sync_to_thread=False),
+        "limits": Provide(lambda: limits, sync_to_thread=False),
+        "desk": Provide(lambda: desk, sync_to_thread=False),
+    }
+    return [
+        Router("/api/documents", route_handlers=[document_text], dependencies=shared, tags=["documents"]),
+        Router(
+            "/api/admin/documents",
+            route_handlers=[listed, learnt, removed],
+            dependencies=shared,
+            guards=[_admins_only(admins)],
+            request_max_body_size=limits.upload_mb * MEGABYTE + FORM_BYTES,
+            security=[{"admin": []}],
+            tags=["documents"],
+        ),
+    ]
+
+
+async def admin_of(connection: ASGIConnection[Any, Any, Any, Any], admins: Admins) -> str:
+    """The administrator whose token the caller shows. Raises NotAuthorizedException (401)."""
+    scheme, _, token = connection.headers.get("authorization", "").partition(" ")
+    try:
+        if scheme.lower() == "bearer":
+            return await admins.check(token.strip())
+    except NotAllowed:
+        pass
+    raise NotAuthorizedException(headers={"www-authenticate": "Bearer"})
+
+
+class _Desk(asyncio.Lock):
+    """Documents are learnt one at a time: each may take 50 MB here and a processor in its child."""
+
+
+@get("/{document:str}", responses=described(404))
+async def document_text(document: FromPath[str], library: NamedDependency[Library]) -> DocumentText:
+    """The text an answer quotes, with its headings and pages."""
+    found = await library.document(DocumentId(document))
+    return msgspec.convert(found, DocumentText, from_attributes=True)
+
+
+@get("/", responses=described(401))
+async def listed(library: NamedDependency[Library]) -> list[DocumentStatus]:
+    """What is known, and what could not be read and why."""
+    return list(await library.documents())
+
+
+@post("/", responses=described(401, 413))
+async def learnt(
+    request: Request[str, Any, Any],
+    data: Annotated[Upload, Body(media_type=RequestEncodingType.MULTI_PART)],
+    library: NamedDependency[Library],
+    audit: NamedDependency[Audit],
+    limits: NamedDependency[Limits],
+    desk: NamedDependency[_Desk],
+) -> DocumentStatus:
+    """Learn a document; one of the same name is replaced. What became of it stands in ``status`` and ``words``."""
+    name = PurePosixPath(data.file.filename.replace("\\", "/")).name
+    if not name:
+        raise BadInput("the file has no name: send it as a form's file field with a file name")
+    given = {field: getattr(data, field) for field in Upload.__struct_fields__ if field != "file"}
+    metadata = metadata_of(given, where="the form")
+    async with desk:
+        content = await data.file.read()
+        if len(content) > limits.upload_mb * MEGABYTE:
+            raise TooLarge(f"a document has at most {limits.upload_mb} MB (limits.upload_mb)")
+        await audit(request.user, "document.learn", name)
+        return await library.learn_bytes(name, content, metadata)
+
+
+@delete("/{document:str}", responses=described(401, 404))
+async def removed(
+    request: Request[str, Any, Any],
+    document: FromPath[str],
+    library: NamedDependency[Library],
+    audit: NamedDependency[Audit],
+) -> None:
+    """Forget a document; it answers no more."""
+    found = await library.document(DocumentId(document))
+    await audit(request.user, "document.remove", found.id)
+    await library.remove(found.id)
+
+
+def _admins_only(admins: Admins) -> Callable[[ASGIConnection[Any, Any, Any, Any], BaseRouteHandler], Awaitable[None]]:
+    async def guard(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
+        """Before a byte of the body is read."""
+        connection.scope["user"] = await admin_of(connection, admins)
+
+    return guard

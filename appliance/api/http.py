@@ -1,0 +1,290 @@
+"""The front door: every request gets a name, limits, a deadline and headers here, and every error becomes a problem.
+
+Knows no route's business. The channels' routes are handed in by the composition root.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from time import monotonic
+from typing import Any, cast
+
+import msgspec
+from litestar import Litestar, MediaType, Request, Response
+from litestar.exceptions import HTTPException, ValidationException
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
+from litestar.openapi.spec import Components, License, SecurityScheme, Tag
+from litestar.plugins.prometheus import PrometheusConfig
+from litestar.types import ControllerRouterHandler, LifeSpanReceive, LifeSpanScope, LifeSpanSend, Receive, Scope, Send
+
+from appliance import __version__
+from appliance.api.documents import Audit, Library, documents
+from appliance.api.health import Component, health
+from appliance.api.pages import Pages
+from appliance.config import Limits
+from appliance.errors import ApplianceError, TooOften
+from appliance.log import new_request
+from appliance.people.admins import Admins
+from appliance.people.pace import Pace
+from appliance.problems import MEDIA_TYPE, Problem, plain, problem, where
+from models import ModelError
+
+log = logging.getLogger(__name__)
+access = logging.getLogger("appliance.access")
+
+BODY_BYTES = 256 * 1024
+"""Largest body of a request that is no upload."""
+BODY_S = 20.0
+BODY_BYTES_A_SECOND = 50_000
+"""A body has 20 seconds, and one more for every 50 kB that came: a slow phone may finish, a slow attacker not."""
+
+HEADERS: tuple[tuple[bytes, bytes], ...] = (
+    (
+        b"content-security-policy",
+        b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self';"
+        b" frame-ancestors 'none'; base-uri 'none'; form-action 'self'; require-trusted-types-for 'script'",
+    ),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"permissions-policy", b"camera=(), geolocation=(), microphone=(), payment=(), usb=(), browsing-topics=()"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+)
+HSTS = (b"strict-transport-security", b"max-age=31536000")
+
+
+class Parts(msgspec.Struct, frozen=True, kw_only=True):
+    """What the front door needs of the house."""
+
+    channels: tuple[ControllerRouterHandler, ...]
+    library: Library
+    admins: Admins
+    audit: Audit
+    limits: Limits
+    ui: Path
+    ready: Callable[[], bool]
+    """A first token has really come out of the pipeline."""
+    health: Callable[[], Awaitable[Sequence[Component]]]
+    secure: bool
+    """Served over TLS."""
+
+
+def create_http(parts: Parts) -> Litestar:
+    """All routes behind the front door."""
+    pages = Pages(parts.ui)
+    return _FrontDoor(
+        parts,
+        route_handlers=[
+            *parts.channels,
+            *documents(parts.library, parts.admins, parts.audit, parts.limits),
+            *health(parts.ready, parts.health, parts.admins),
+            *pages.routes(),
+        ],
+        on_startup=[pages.load],
+        exception_handlers={Exception: _told},
+        after_exception=[_logged],
+        middleware=[PrometheusConfig(prefix="medinovai_http", app_name="medinovai", group_path=True).middleware],
+        openapi_config=_openapi(),
+        request_max_body_size=BODY_BYTES,
+        logging_config=None,
+        debug=False,
+    )
+
+
+class _FrontDoor(Litestar):
+    """What must happen to a request whether or not a route is found for it."""
+
+    def __init__(self, parts: Parts, **litestar: Any) -> None:
+        super().__init__(**litestar)
+        self._headers = (*HEADERS, HSTS) if parts.secure else HEADERS
+        self._pace = Pace(parts.limits.requests_per_minute)
+
+    async def __call__(
+        self, scope: Scope | LifeSpanScope, receive: Receive | LifeSpanReceive, send: Send | LifeSpanSend
+    ) -> None:
+        if scope["type"] == "lifespan":
+            await super().__call__(scope, receive, send)
+        else:
+            await self._visited(cast("dict[str, Any]", scope), cast(Receive, receive), cast(Send, send))
+
+    async def _visited(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        visit = _Visit(scope, self._headers, send)
+        try:
+            self._pace.take(address(scope))
+            if scope["type"] == "websocket":
+                await super().__call__(cast(Scope, scope), receive, send)
+            else:
+                scope["method"] = "GET" if visit.head else scope["method"]
+                await super().__call__(cast(Scope, scope), _in_time(receive), visit.send)
+        except TooOften as error:
+            await visit.refuse(problem(error))
+        except Exception as error:  # noqa: BLE001 - the last edge: nothing may reach the server's own log with its text
+            log.error("request=failed %s", where(error))
+            await visit.refuse(problem(error))
+        finally:
+            visit.log()
+
+
+class _Visit:
+    """One request's way out: its name, its headers, its status, its line in the log."""
+
+    def __init__(self, scope: dict[str, Any], headers: tuple[tuple[bytes, bytes], ...], send: Send) -> None:
+        self.head = scope.get("method") == "HEAD"
+        """As GET without the body (RFC 9110, section 9.3.2)."""
+        self._scope = scope
+        self._name = new_request()
+        self._headers = headers
+        self._send = send
+        self._began = monotonic()
+        self._status = 0
+
+    async def send(self, message: Any) -> None:
+        if message["type"] == "http.response.start":
+            self._status = message["status"]
+            given = list(message.get("headers", ()))
+            if not any(name.lower() == b"cache-control" for name, _ in given):
+                given.append((b"cache-control", b"no-store"))
+            message["headers"] = [*given, *self._headers, (b"x-request-id", self._name.encode())]
+        elif self.head and message["type"] == "http.response.body":
+            message["body"] = b""
+        await self._send(message)
+
+    async def refuse(self, told: Problem) -> None:
+        """Answer with a problem where no route could, unless an answer has begun."""
+        if self._scope["type"] == "websocket":
+            await self._send({"type": "websocket.close", "code": 1013, "reason": told.title})
+            return
+        if self._status:
+            return
+        body = msgspec.json.encode(told)
+        headers = [(b"content-type", MEDIA_TYPE.encode()), (b"content-length", b"%d" % len(body))]
+        if told.retry_after:
+            headers.append((b"retry-after", b"%d" % told.retry_after))
+        await self.send({"type": "http.response.start", "status": told.status, "headers": headers})
+        await self.send({"type": "http.response.body", "body": body, "more_body": False})
+
+    def log(self) -> None:
+        """The route, never path or query: they may hold what a patient typed. Nor the address, which points at one."""
+        access.debug(
+            "method=%s route=%s status=%d ms=%.1f",
+            self._scope.get("method", "WS"),
+            self._scope.get("path_template", "-"),
+            self._status,
+            (monotonic() - self._began) * 1000,
+        )
+
+
+def address(scope: Any) -> str:
+    """Who asks, for limits: one IPv4 address, or the /64 that one IPv6 customer has."""
+    client = scope.get("client")
+    try:
+        found = ipaddress.ip_address(client[0] if client else "127.0.0.1")
+    except ValueError:
+        return "unknown"
+    if isinstance(found, ipaddress.IPv6Address):
+        mapped = found.ipv4_mapped
+        return str(mapped or ipaddress.ip_network((found, 64), strict=False))
+    return str(found)
+
+
+class _TooSlow(HTTPException):
+    status_code = 408
+
+
+def _in_time(receive: Receive) -> Receive:
+    """A body must arrive in time; what comes after it (the end of the connection) may take as long as it likes."""
+    loop = asyncio.get_running_loop()
+    began, got, complete = loop.time(), 0, False
+
+    async def timed() -> Any:
+        nonlocal got, complete
+        if complete:
+            return await receive()
+        try:
+            async with asyncio.timeout_at(began + BODY_S + got / BODY_BYTES_A_SECOND):
+                message: Any = await receive()
+        except TimeoutError:
+            raise _TooSlow(detail="the body came too slowly", headers={"connection": "close"}) from None
+        got += len(message.get("body", b""))
+        complete = message["type"] != "http.request" or not message.get("more_body", False)
+        return message
+
+    return timed
+
+
+def _told(_request: Request[Any, Any, Any], error: Exception) -> Response[Problem]:
+    """Any error as RFC 9457 wants it."""
+    if isinstance(error, HTTPException):
+        told, headers = _of_litestar(error), dict(error.headers or {})
+    else:
+        told, headers = problem(error), {}
+    if told.retry_after:
+        headers["retry-after"] = str(told.retry_after)
+    return Response(told, status_code=told.status, media_type=MEDIA_TYPE, headers=headers)
+
+
+def _of_litestar(error: HTTPException) -> Problem:
+    """Litestar's own words may quote what was sent: only names of fields are taken from them."""
+    if isinstance(error, ValidationException) and isinstance(error.extra, list):
+        fields = sorted({str(one["key"]) for one in error.extra if isinstance(one, dict) and one.get("key")})
+        if fields:
+            return plain(400, f"not as /schema describes: {', '.join(fields)}")
+    return plain(error.status_code, _LITESTAR.get(error.status_code, ""))
+
+
+_LITESTAR = {
+    400: "The request is not as /schema describes.",
+    401: "Send the header `Authorization: Bearer` with a token from `medinovai user`.",
+    404: "There is nothing at this address.",
+    405: "This address does not take this method; the header `Allow` says which.",
+    408: "The request came too slowly.",
+    413: "The request is larger than this address takes.",
+}
+
+
+async def _logged(error: Exception, _scope: Scope) -> None:
+    """What is ours to mend is logged; what a stranger did wrong is told to the stranger."""
+    ours = not isinstance(error, ApplianceError | ModelError | HTTPException) or _status(error) >= 500
+    if ours and not _gone(error):
+        log.error("request=failed %s", where(error))
+
+
+def _status(error: Exception) -> int:
+    return error.status_code if isinstance(error, HTTPException) else problem(error).status
+
+
+def _gone(error: Exception) -> bool:
+    return isinstance(error, HTTPException) and "disconnected" in error.detail
+
+
+def _openapi() -> OpenAPIConfig:
+    return OpenAPIConfig(
+        title="MedinovAI",
+        version=__version__,
+        description="The clinic's assistant. Every error is a problem (RFC 9457).",
+        license=License(name="GPL-3.0-or-later", identifier="GPL-3.0-or-later"),
+        path="/schema",
+        render_plugins=[JsonRenderPlugin(path="/", media_type=MediaType.JSON)],
+        use_handler_docstrings=True,
+        components=Components(
+            security_schemes={
+                "conversation": SecurityScheme(
+                    type="apiKey",
+                    name="conversation",
+                    security_scheme_in="cookie",
+                    description="Set by POST /api/conversations.",
+                ),
+                "admin": SecurityScheme(type="http", scheme="bearer", description="From `medinovai user`."),
+            }
+        ),
+        tags=[
+            Tag(name="conversation", description="What the chat page uses."),
+            Tag(name="documents", description="The clinic's documents."),
+            Tag(name="health", description="For whoever watches the box."),
+        ],
+    )

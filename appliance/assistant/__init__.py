@@ -1,0 +1,1 @@
+"""The one path of a patient's message. Knows no channel."""
