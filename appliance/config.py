@@ -115,7 +115,7 @@ class Models(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     chat: Annotated[
         str,
         Meta(description="Model that may write answers once it has passed `medinovai models qualify`. Empty: none."),
-    ] = "smollm2-135m-q4_0"
+    ] = "smollm2"
     embedder: Annotated[
         str,
         Meta(

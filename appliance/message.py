@@ -17,7 +17,9 @@ MessageId = NewType("MessageId", str)
 DocumentId = NewType("DocumentId", str)
 PassageId = NewType("PassageId", int)
 
-AnswerKind = Literal["quoted", "signed", "generated", "unknown", "declined", "greeting", "emergency", "contact", "trouble"]
+AnswerKind = Literal[
+    "quoted", "signed", "generated", "unknown", "declined", "greeting", "emergency", "contact", "trouble"
+]
 """What the patient is looking at. ``declined``: a diagnosis, a dose or somebody else's data was asked for.
 ``contact``: how to reach a person. ``trouble``: something of ours failed; the words say what to do."""
 

@@ -79,16 +79,18 @@ class SentenceTransformers:
         self._checksums.verify(self._weights, self._sha256)
         try:
             import sentence_transformers
-            import torch  # type: ignore[import-not-found,unused-ignore]  # an extra that most installs leave out
+            import torch  # type: ignore[import-not-found,unused-ignore]  # an extra, mostly absent
+            import transformers  # type: ignore[import-not-found,unused-ignore]  # comes with sentence-transformers
         except ImportError as wrong:
             raise ModelMissing(
                 "sentence-transformers is not installed. Run: pip install 'medinovai[sentence-transformers]'"
             ) from wrong
+        transformers.utils.logging.disable_progress_bar()
         torch.set_num_threads(self._threads)
         engine = sentence_transformers.SentenceTransformer(
             str(self._weights.parent), device="cpu", local_files_only=True
         )
-        if engine.get_sentence_embedding_dimension() != self.dimensions:
+        if engine.encode("size").shape != (self.dimensions,):
             raise ModelDamaged(f"{self.name} has other dimensions than the {self.dimensions} in the catalogue")
         log.info("loaded model=%s threads=%d", self.name, self._threads)
         return engine

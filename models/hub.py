@@ -52,6 +52,8 @@ def fetch(
         # Large files lie on other hosts, which must not see the token; a mirror may serve them itself and ask for it.
         same_host = urlsplit(location).netloc == urlsplit(endpoint).netloc
         headers = library.utils.build_hf_headers(token=token if same_host else False)
+        if part.tell() > size:
+            part.truncate(0)
         # hf_hub_download throws away what it has when it fails; its inner function takes a file that has a beginning.
         library.file_download.http_get(
             location, part, resume_size=part.tell(), headers=headers, expected_size=size, tqdm_class=_bar(size, watch)

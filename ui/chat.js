@@ -234,7 +234,7 @@ function follow(id) {
   const turn = answers.get(id);
   if (!following || !question || !turn) return;
   const hidden = turn.getBoundingClientRect().bottom - askBox.getBoundingClientRect().top;
-  const room = question.getBoundingClientRect().top - one("#disclosure").getBoundingClientRect().bottom;
+  const room = question.getBoundingClientRect().top - one("#pinned").getBoundingClientRect().bottom;
   if (hidden > 0 && room > 8) scrollBy({ top: Math.min(hidden + 8, room - 8), behavior: "instant" });
 }
 

@@ -2,7 +2,7 @@
 // @ts-check
 import { clinic, documentText } from "./api.js";
 import { paint, recall } from "./appearance.js";
-import { rendered } from "./document-text.js";
+import { cut, rendered } from "./document-text.js";
 import { element, one } from "./element.js";
 import { drawIcons } from "./icons.js";
 import { day, language, nameOf, OWN_NAMES, put, speak, tag } from "./words.js";
@@ -21,31 +21,23 @@ goToMark();
 
 /** @param {string} id */
 async function show(id) {
-  try {
-    const found = await documentText(id);
-    if (found) write(found);
-    else trouble("document_gone");
-  } catch {
-    trouble("document_failed");
-  }
+  const found = await documentText(id).catch(() => undefined);
+  if (found) write(found);
+  else trouble(found === null ? "document_gone" : "document_failed");
 }
 
 /** @param {import("./api.js").DocumentText} found */
 function write(found) {
-  document.title = found.title;
-  const title = one("#title");
-  title.textContent = found.title;
-  title.lang = one("#text").lang = tag(found.language);
-  const { valid_from, blocks } = found;
+  const { title, language: written, valid_from, blocks } = found;
+  const wanted = span();
+  document.title = one("#title").textContent = title;
+  one("#title").lang = one("#text").lang = tag(written);
   const facts = one("#facts");
   if (valid_from) put(facts.appendChild(element("li")), "source_date", { date: () => day(valid_from) });
-  if (found.language !== language()) put(facts.appendChild(element("li")), "source_language", { language: () => nameOf(found.language) });
-  const body = blocks[0]?.kind === "heading" && found.text.startsWith(found.title) ? blocks.slice(1) : blocks;
-  one("#text").replaceChildren(rendered(found, touchesFirst(blocks[0]) ? blocks : body, { span: span(), top: 2, pages: true }));
+  if (written !== language()) put(facts.appendChild(element("li")), "source_language", { language: () => nameOf(written) });
+  const titled = blocks[0]?.kind === "heading" && cut(found, blocks[0]) === title && !(wanted && wanted.start < blocks[0].end);
+  one("#text").replaceChildren(rendered(found, titled ? blocks.slice(1) : blocks, { span: wanted, top: 2, pages: true }));
 }
-
-/** @param {import("./api.js").Block|undefined} first the title is shown once, unless it is what was quoted */
-const touchesFirst = (first) => Boolean(first && span() && (span()?.start ?? 0) < first.end);
 
 /** What the address asks to mark. */
 function span() {

@@ -164,7 +164,8 @@ function place({ title, heading }) {
 /** A number to press. @param {import("./api.js").Call} call */
 export function callButton({ label, number, urgent }) {
   const dial = number.replace(/\s*(ext|x)\b.*$/i, "").replace(/[^+\d*#]/g, "");
-  const shown = label.includes(number) ? "" : number;
+  const said = element("span", {}, label);
+  if (!label.includes(number)) said.append(" ", element("bdi", { class: "number", dir: "ltr" }, number));
   return element("a", { class: urgent ? "call urgent" : "call", href: `tel:${dial}` },
-    icon("phone"), element("span", {}, label), element("bdi", { class: "number", dir: "ltr" }, shown));
+    icon("phone"), said);
 }

@@ -49,20 +49,13 @@ export class SourcePanel extends HTMLElement {
 
   /** @param {Citation} citation */
   async #load(citation) {
-    /** @type {Node[]} */
-    let shown;
-    try {
-      const found = await documentText(citation.document);
-      if (!found) shown = this.#quoted(citation, "source_gone");
-      else if (found.revision !== citation.revision || cut(found, citation.span) !== citation.quote) shown = this.#quoted(citation, "source_changed");
-      else shown = [rendered(found, surroundings(found, citation.span), { span: citation.span, top: 3, pages: false })];
-    } catch {
-      shown = this.#quoted(citation, "source_failed");
-    }
+    const found = await documentText(citation.document).catch(() => undefined);
     if (this.#shown !== citation) return;
     const text = one(".surroundings", this);
     text.lang = tag(citation.language);
-    text.replaceChildren(...shown);
+    if (found && found.revision === citation.revision && cut(found, citation.span) === citation.quote)
+      text.replaceChildren(rendered(found, surroundings(found, citation.span), { span: citation.span, top: 3, pages: false }));
+    else text.replaceChildren(...this.#quoted(citation, found ? "source_changed" : found === null ? "source_gone" : "source_failed"));
     text.querySelector("mark")?.scrollIntoView({ block: "nearest" });
   }
 
@@ -70,7 +63,7 @@ export class SourcePanel extends HTMLElement {
   #about({ document, title, heading, page, valid_from, language: written, span }) {
     const facts = element("ul", { class: "facts" });
     const section = (heading ?? []).filter((piece) => piece !== title).join(" › ");
-    if (section) facts.append(element("li", {}, element("span", { class: "quiet-words", word: "source_section" }), " ", element("span", { lang: tag(written) }, section)));
+    if (section) put(facts.appendChild(element("li")), "source_section", { section: element("span", { lang: tag(written) }, section) });
     if (page) put(facts.appendChild(element("li")), "source_page", { page });
     if (valid_from) put(facts.appendChild(element("li")), "source_date", { date: () => day(valid_from) });
     if (written !== language()) put(facts.appendChild(element("li")), "source_language", { language: () => nameOf(written) });

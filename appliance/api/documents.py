@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from pathlib import PurePosixPath
-from typing import Annotated, Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import msgspec
 from litestar import Request, Router, delete, get, post
 from litestar.connection import ASGIConnection
-from litestar.datastructures import UploadFile
 from litestar.di import NamedDependency, Provide
-from litestar.enums import RequestEncodingType
 from litestar.exceptions import NotAuthorizedException
 from litestar.handlers import BaseRouteHandler
-from litestar.params import Body, FromPath
+from litestar.params import FromPath
 from litestar.types import ControllerRouterHandler
 
+from appliance.api.upload import FORM_BYTES, UploadOperation, upload
 from appliance.config import Limits
-from appliance.errors import BadInput, NotAllowed, TooLarge
+from appliance.errors import NotAllowed
 from appliance.knowledge import Document, DocumentStatus, PlacedBlock
 from appliance.knowledge.parsed import Metadata, metadata_of
 from appliance.message import DocumentId, Language
@@ -27,13 +25,12 @@ from appliance.people.admins import Admins
 from appliance.problems import described
 
 MEGABYTE = 1024 * 1024
-FORM_BYTES = 64 * 1024
-"""What a form may weigh besides its file."""
 
 Audit = Callable[[str, str, str], Awaitable[None]]
 """Writes actor, act and subject down. It comes before the act: no audit, no act."""
 
 
+@runtime_checkable  # Litestar checks what it hands to a route
 class Library(Protocol):
     """What is known, as this module needs it."""
 
@@ -58,21 +55,9 @@ class DocumentText(msgspec.Struct, frozen=True, kw_only=True):
     blocks: tuple[PlacedBlock, ...]
 
 
-class Upload(msgspec.Struct, kw_only=True):
-    """A form with one file; every other field may be left out."""
-
-    file: UploadFile
-    title: str = ""
-    site: str = ""
-    language: str = ""
-    valid_from: str = ""
-    valid_until: str = ""
-    supersedes: str = ""
-
-
 def documents(library: Library, admins: Admins, audit: Audit, limits: Limits) -> list[ControllerRouterHandler]:
     """The routes of documents."""
-    desk = _Desk()
+    desk = _Desk(2)
     shared = {
         "library": Provide(lambda: library, sync_to_thread=False),
         "audit": Provide(lambda: audit, sync_to_thread=False),
@@ -104,8 +89,8 @@ async def admin_of(connection: ASGIConnection[Any, Any, Any, Any], admins: Admin
     raise NotAuthorizedException(headers={"www-authenticate": "Bearer"})
 
 
-class _Desk(asyncio.Lock):
-    """Documents are learnt one at a time: each may take 50 MB here and a processor in its child."""
+class _Desk(asyncio.Semaphore):
+    """Two documents at a time: each may take 50 MB here and a processor in its child."""
 
 
 @get("/{document:str}", responses=described(404))
@@ -121,27 +106,20 @@ async def listed(library: NamedDependency[Library]) -> list[DocumentStatus]:
     return list(await library.documents())
 
 
-@post("/", responses=described(401, 413))
+@post("/", responses=described(401, 413), operation_class=UploadOperation)
 async def learnt(
     request: Request[str, Any, Any],
-    data: Annotated[Upload, Body(media_type=RequestEncodingType.MULTI_PART)],
     library: NamedDependency[Library],
     audit: NamedDependency[Audit],
     limits: NamedDependency[Limits],
     desk: NamedDependency[_Desk],
 ) -> DocumentStatus:
     """Learn a document; one of the same name is replaced. What became of it stands in ``status`` and ``words``."""
-    name = PurePosixPath(data.file.filename.replace("\\", "/")).name
-    if not name:
-        raise BadInput("the file has no name: send it as a form's file field with a file name")
-    given = {field: getattr(data, field) for field in Upload.__struct_fields__ if field != "file"}
-    metadata = metadata_of(given, where="the form")
     async with desk:
-        content = await data.file.read()
-        if len(content) > limits.upload_mb * MEGABYTE:
-            raise TooLarge(f"a document has at most {limits.upload_mb} MB (limits.upload_mb)")
-        await audit(request.user, "document.learn", name)
-        return await library.learn_bytes(name, content, metadata)
+        form = await upload(request, limits.upload_mb * MEGABYTE)
+        metadata = metadata_of(form.fields, where="the form")
+        await audit(request.user, "document.learn", form.name)
+        return await library.learn_bytes(form.name, form.content, metadata)
 
 
 @delete("/{document:str}", responses=described(401, 404))

@@ -9,6 +9,7 @@ import asyncio
 import ipaddress
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from time import monotonic
 from typing import Any, cast
@@ -41,6 +42,7 @@ BODY_BYTES = 256 * 1024
 """Largest body of a request that is no upload."""
 BODY_S = 20.0
 BODY_BYTES_A_SECOND = 50_000
+HEARD_OUT_BYTES = 128 * 1024**2
 """A body has 20 seconds, and one more for every 50 kB that came: a slow phone may finish, a slow attacker not."""
 
 HEADERS: tuple[tuple[bytes, bytes], ...] = (
@@ -113,14 +115,14 @@ class _FrontDoor(Litestar):
             await self._visited(cast("dict[str, Any]", scope), cast(Receive, receive), cast(Send, send))
 
     async def _visited(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
-        visit = _Visit(scope, self._headers, send)
+        visit = _Visit(scope, self._headers, receive, send)
         try:
             self._pace.take(address(scope))
             if scope["type"] == "websocket":
                 await super().__call__(cast(Scope, scope), receive, send)
             else:
                 scope["method"] = "GET" if visit.head else scope["method"]
-                await super().__call__(cast(Scope, scope), _in_time(receive), visit.send)
+                await super().__call__(cast(Scope, scope), visit.body.receive, visit.send)
         except TooOften as error:
             await visit.refuse(problem(error))
         except Exception as error:  # noqa: BLE001 - the last edge: nothing may reach the server's own log with its text
@@ -131,11 +133,14 @@ class _FrontDoor(Litestar):
 
 
 class _Visit:
-    """One request's way out: its name, its headers, its status, its line in the log."""
+    """One request: its name, its body, the headers and status of its reply, its line in the log."""
 
-    def __init__(self, scope: dict[str, Any], headers: tuple[tuple[bytes, bytes], ...], send: Send) -> None:
+    def __init__(
+        self, scope: dict[str, Any], headers: tuple[tuple[bytes, bytes], ...], receive: Receive, send: Send
+    ) -> None:
         self.head = scope.get("method") == "HEAD"
         """As GET without the body (RFC 9110, section 9.3.2)."""
+        self.body = _Body(receive, expects=any(name == b"expect" for name, _ in scope["headers"]))
         self._scope = scope
         self._name = new_request()
         self._headers = headers
@@ -146,6 +151,8 @@ class _Visit:
     async def send(self, message: Any) -> None:
         if message["type"] == "http.response.start":
             self._status = message["status"]
+            if self._status >= 400:
+                await self.body.hear_out()
             given = list(message.get("headers", ()))
             if not any(name.lower() == b"cache-control" for name, _ in given):
                 given.append((b"cache-control", b"no-store"))
@@ -196,25 +203,36 @@ class _TooSlow(HTTPException):
     status_code = 408
 
 
-def _in_time(receive: Receive) -> Receive:
-    """A body must arrive in time; what comes after it (the end of the connection) may take as long as it likes."""
-    loop = asyncio.get_running_loop()
-    began, got, complete = loop.time(), 0, False
+class _Body:
+    """The way in of one request's body: it must arrive in time, and is heard out before a refusal."""
 
-    async def timed() -> Any:
-        nonlocal got, complete
-        if complete:
-            return await receive()
+    def __init__(self, receive: Receive, *, expects: bool) -> None:
+        self._receive = receive
+        self._expects = expects
+        self._loop = asyncio.get_running_loop()
+        self._began: float | None = None
+        self._got = 0
+        self._complete = False
+
+    async def receive(self) -> Any:
+        if self._complete:  # what comes now is the end of the connection, which may take as long as it likes
+            return await self._receive()
+        self._began = self._began or self._loop.time()
         try:
-            async with asyncio.timeout_at(began + BODY_S + got / BODY_BYTES_A_SECOND):
-                message: Any = await receive()
+            async with asyncio.timeout_at(self._began + BODY_S + self._got / BODY_BYTES_A_SECOND):
+                message: Any = await self._receive()
         except TimeoutError:
+            self._complete = True
             raise _TooSlow(detail="the body came too slowly", headers={"connection": "close"}) from None
-        got += len(message.get("body", b""))
-        complete = message["type"] != "http.request" or not message.get("more_body", False)
+        self._got += len(message.get("body", b""))
+        self._complete = message["type"] != "http.request" or not message.get("more_body", False)
         return message
 
-    return timed
+    async def hear_out(self) -> None:
+        """Throw the rest away. Closing on a sender that still sends would reset it before it reads why."""
+        with suppress(_TooSlow):
+            while not (self._complete or self._expects) and self._got < HEARD_OUT_BYTES:
+                await self.receive()
 
 
 def _told(_request: Request[Any, Any, Any], error: Exception) -> Response[Problem]:

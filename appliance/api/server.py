@@ -35,8 +35,7 @@ async def serve(http: Litestar, server: Server, tls: Tls | None, *, drain: Calla
 
     Raises BadConfig when the address cannot be listened on, Unavailable when the server ends by itself.
     """
-    _can_listen(server)
-    embedded = _embedded(http, server, tls)
+    embedded = await asyncio.to_thread(_embedded, http, server, tls)
     with _signals(embedded, drain):
         await embedded.serve()
     if embedded.interrupt_children:
@@ -45,6 +44,7 @@ async def serve(http: Litestar, server: Server, tls: Tls | None, *, drain: Calla
 
 
 def _embedded(http: Litestar, server: Server, tls: Tls | None) -> Any:
+    _can_listen(server)
     from granian.constants import HTTPModes, Interfaces, SSLProtocols
     from granian.http import HTTP1Settings
     from granian.log import LogLevels

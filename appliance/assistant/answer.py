@@ -218,7 +218,7 @@ class Assistant:
             parts.append(citation(one.passage, one.span, text=one.text, number=number))
         for source in dict.fromkeys(one.passage.language for one in chosen):
             if source != language:
-                told = self._say("source_language", language, language=self._say(source, language))
+                told = self._say("source_language", language, source=self._say(source, language))
                 parts.append(Notice(code="source_language", text=told))
         return parts
 

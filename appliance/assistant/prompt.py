@@ -49,9 +49,7 @@ async def written_answer(
     question: str, language: Language, *, hits: Sequence[Hit], model: ChatModel
 ) -> AsyncGenerator[Part, None]:
     """Sentence by sentence, each with its citation. Nothing at all when the model does not know or no source bears it out."""
-    writing = model.write(
-        prompt(question, language, hits=hits), max_tokens=ANSWER_TOKENS, deadline_s=DEADLINE_S
-    )
+    writing = model.write(prompt(question, language, hits=hits), max_tokens=ANSWER_TOKENS, deadline_s=DEADLINE_S)
     number = 0
     async with aclosing(writing) as pieces:
         async for sentence in _sentences(pieces):

@@ -16,7 +16,7 @@ import msgspec
 
 from appliance.assistant.asked import Asked
 from appliance.knowledge import Passage, Sentence
-from appliance.knowledge.glossary import Carried
+from appliance.knowledge.glossary import NOTHING_CARRIED, Carried
 from appliance.knowledge.search import Hit
 from appliance.knowledge.words import content_words, fold
 from appliance.message import Citation, Language, Span
@@ -99,19 +99,37 @@ class Quoting:
         return self._weights.threshold
 
     def quote(
-        self, question: str, language: Language, *, hits: Sequence[Hit], carried: Carried = Carried(), sites: Sequence[str] = ()
+        self,
+        question: str,
+        language: Language,
+        *,
+        hits: Sequence[Hit],
+        carried: Carried = NOTHING_CARRIED,
+        sites: Sequence[str] = (),
     ) -> Quote | None:
         """The best sentences and how likely they answer; None when there is nothing at all to quote."""
         ranked = self.ranked(question, language, hits=hits, carried=carried, sites=sites)
-        if not ranked:
-            return None
+        return self.chosen(ranked, self._asked.kinds(question)) if ranked else None
+
+    def chosen(self, candidates: Sequence[Candidate], asked: frozenset[str]) -> Quote:
+        """What is quoted of these, and the probability that it answers."""
+        ranked = self.scored(candidates)
         probability = _sigmoid(_sum(self._weights.gate, gate_features(ranked)))
-        return Quote(
-            chosen=_reading_order(self._joined(ranked)), probability=probability, asked=self._asked.kinds(question)
-        )
+        return Quote(chosen=_reading_order(self._joined(ranked)), probability=probability, asked=asked)
+
+    def scored(self, candidates: Sequence[Candidate]) -> list[Candidate]:
+        """Best first, by these weights."""
+        weighed = [msgspec.structs.replace(one, score=_sum(self._weights.ranker, one.features)) for one in candidates]
+        return sorted(weighed, key=lambda one: one.score, reverse=True)
 
     def ranked(
-        self, question: str, language: Language, *, hits: Sequence[Hit], carried: Carried = Carried(), sites: Sequence[str] = ()
+        self,
+        question: str,
+        language: Language,
+        *,
+        hits: Sequence[Hit],
+        carried: Carried = NOTHING_CARRIED,
+        sites: Sequence[str] = (),
     ) -> list[Candidate]:
         """Every sentence of the best passages, best first."""
         view = _Question(question, language, carried, sites, self._asked)
@@ -120,12 +138,8 @@ class Quoting:
         for place, hit in enumerate(hits[:PASSAGES]):
             for one in hit.sentences:
                 features = view.features(hit, one.sentence, dense=one.dense, place=place, best=best)
-                score = _sum(self._weights.ranker, features)
-                candidates.append(
-                    Candidate(passage=hit.passage, sentence=one.sentence, features=features, score=score)
-                )
-        candidates.sort(key=lambda candidate: candidate.score, reverse=True)
-        return candidates
+                candidates.append(Candidate(passage=hit.passage, sentence=one.sentence, features=features))
+        return self.scored(candidates)
 
     def _joined(self, ranked: Sequence[Candidate]) -> list[Candidate]:
         """The best sentence, and those of the same passage that are nearly as good, while they stay short."""
@@ -147,9 +161,7 @@ class Quoting:
 class _Question:
     """A question looked at once, compared with many sentences."""
 
-    def __init__(
-        self, question: str, language: Language, carried: Carried, sites: Sequence[str], asked: Asked
-    ) -> None:
+    def __init__(self, question: str, language: Language, carried: Carried, sites: Sequence[str], asked: Asked) -> None:
         self._language = language
         self._asked = asked
         self._kinds = asked.kinds(question)

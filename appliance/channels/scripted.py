@@ -28,7 +28,8 @@ class ScriptedAssistant:
         said: list[Part] = []
         complete = False
         try:
-            for part in [Opening(kind=self.kind, language="en"), *(Text(text=word) for word in self.words)]:
+            parts: list[Part] = [Opening(kind=self.kind, language="en"), *(Text(text=word) for word in self.words)]
+            for part in parts:
                 if len(said) == self.pause_after:
                     await self.go_on.wait()
                 if len(said) == self.fails_after:

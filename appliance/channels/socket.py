@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -20,7 +21,7 @@ from appliance.channels.live import Answer, Event
 from appliance.channels.web import MessageName, NewMessage, PersonWanted, Seq, Web
 from appliance.conversations.turns import Conversation
 from appliance.errors import ApplianceError, BadInput, Busy, NotAllowed, TooOften
-from appliance.message import Language, MessageId
+from appliance.message import ConversationId, Language, MessageId
 from appliance.people.pace import Pace
 from appliance.problems import problem, where
 from models import ModelError
@@ -115,7 +116,12 @@ class Sockets:
 
     async def close(self) -> None:
         """Say goodbye to all: the page comes back by itself once we are up again."""
-        await asyncio.gather(*(line.close() for line in list(self._lines)))
+        await asyncio.gather(*(line.close(1012, "restarting") for line in list(self._lines)))
+
+    async def hang_up(self, conversation: ConversationId) -> None:
+        """Close the lines of one conversation: it is no more."""
+        lines = [line for line in self._lines if line.conversation.id == conversation]
+        await asyncio.gather(*(line.close(1000, "conversation deleted") for line in lines))
 
 
 class _Over(Exception):
@@ -131,12 +137,15 @@ class _Line:
 
     def __init__(self, socket: WebSocket[Any, Any, Any], conversation: Conversation, web: Web) -> None:
         self._socket = socket
-        self._conversation = conversation
+        self.conversation = conversation
         self._web = web
         self._frames = Pace(FRAMES_A_MINUTE)
         self._sending = asyncio.Lock()
         self._followers = asyncio.TaskGroup()
         self._following: dict[str, asyncio.Task[None]] = {}
+        self._patience: asyncio.Timeout | None = None
+        self._end: _Over | None = None
+        self._ended = asyncio.Event()
         # JSON may write one character as two escapes of six bytes
         self._longest = 12 * web.limits.message_characters + 1000
 
@@ -150,15 +159,21 @@ class _Line:
             pass
         except* _Over as group:
             over = next(error for error in group.exceptions if isinstance(error, _Over))
-        if over:
-            log.debug("socket=closed reason=%s", over)
-            await self._goodbye(over.code, str(over))
+        finally:
+            if over:
+                await self._goodbye(over)
+            self._ended.set()
 
-    async def close(self) -> None:
-        """Let what was said go out, then close: 1012 is "service restart"."""
+    async def close(self, code: int, reason: str) -> None:
+        """Let what was said go out, then close."""
         if self._following:
             await asyncio.wait(list(self._following.values()), timeout=1)
-        await self._goodbye(1012, "restarting")
+        self._end = _Over(code, reason)
+        if self._patience:  # granian cannot send a close while we wait for a frame: stop waiting first
+            self._patience.reschedule(asyncio.get_running_loop().time())
+        with suppress(TimeoutError):
+            async with asyncio.timeout(2):
+                await self._ended.wait()
 
     async def _listen(self) -> None:
         while True:
@@ -178,10 +193,12 @@ class _Line:
 
     async def _heard(self) -> str:
         try:
-            async with asyncio.timeout(IDLE_S):
+            async with asyncio.timeout(0 if self._end else IDLE_S) as self._patience:
                 text = await self._socket.receive_text()
         except TimeoutError:
-            raise _Over(1000, "nothing heard for a while") from None
+            raise self._end or _Over(1000, "nothing heard for a while") from None
+        finally:
+            self._patience = None
         if len(text) > self._longest:
             raise _Over(1009, "frame too long")
         return text
@@ -192,15 +209,15 @@ class _Line:
                 await self._send(Pong())
             case Say():
                 message = NewMessage(id=frame.id, text=frame.text, language=frame.language)
-                self._follow(await self._web.say(self._conversation, message), after=0)
+                self._follow(await self._web.say(self.conversation, message), after=0)
             case Person():
                 wanted = PersonWanted(id=frame.id, language=frame.language)
-                self._follow(await self._web.person(self._conversation, wanted), after=0)
+                self._follow(await self._web.person(self.conversation, wanted), after=0)
             case Resume():
-                answer = await self._web.live.resume(self._conversation.id, MessageId(frame.id), after=frame.after)
+                answer = await self._web.live.resume(self.conversation.id, MessageId(frame.id), after=frame.after)
                 self._follow(answer, after=frame.after)
             case Stop():
-                await self._web.live.stop(self._conversation.id, MessageId(frame.id))
+                await self._web.live.stop(self.conversation.id, MessageId(frame.id))
 
     def _follow(self, answer: Answer, *, after: int) -> None:
         """Tell the page this answer from here on; if it is being told already, from here on instead."""
@@ -234,9 +251,10 @@ class _Line:
         except TimeoutError:
             raise _Over(1008, "the reader does not read") from None
 
-    async def _goodbye(self, code: int, reason: str) -> None:
+    async def _goodbye(self, over: _Over) -> None:
+        log.debug("socket=closed code=%d reason=%s", over.code, over)
         try:
             async with asyncio.timeout(1):
-                await self._socket.close(code, reason)
+                await self._socket.close(over.code, str(over))
         except (TimeoutError, WebSocketDisconnect):
             log.debug("socket=gone before its goodbye")

@@ -16,7 +16,7 @@ from litestar.connection import ASGIConnection
 from litestar.datastructures import Cookie
 from litestar.di import NamedDependency, Provide
 from litestar.handlers import BaseRouteHandler
-from litestar.params import FromPath, FromQuery, HeaderParameter
+from litestar.params import FromPath, FromQuery, HeaderParameter, JSONBody
 from litestar.response import Stream
 from litestar.types import ControllerRouterHandler
 from msgspec import Meta
@@ -28,6 +28,8 @@ from appliance.errors import BadInput, NotAllowed, NotFound, TooLarge
 from appliance.message import ConversationId, Language, Message, MessageId
 from appliance.people.pace import Pace
 from appliance.problems import described
+
+HangUp = Callable[[ConversationId], Awaitable[None]]
 
 COOKIE = "conversation"
 KEEP_ALIVE_S = 15.0
@@ -179,8 +181,8 @@ class Web:
         return scheme in ("http", "https") and host == connection.headers.get("host", "").lower()
 
 
-def routes(web: Web) -> list[ControllerRouterHandler]:
-    """The routes of the chat page's conversation."""
+def routes(web: Web, hang_up: HangUp) -> list[ControllerRouterHandler]:
+    """The routes of the chat page's conversation. ``hang_up`` closes the open lines of one that is deleted."""
     handlers: list[ControllerRouterHandler] = [
         clinic_card,
         open_conversation,
@@ -200,6 +202,7 @@ def routes(web: Web) -> list[ControllerRouterHandler]:
             guards=[_from_own_page(web)],
             dependencies={
                 "web": Provide(lambda: web, sync_to_thread=False),
+                "hang_up": Provide(lambda: hang_up, sync_to_thread=False),
                 "conversation": Provide(_conversation),
             },
             tags=["conversation"],
@@ -217,7 +220,7 @@ async def clinic_card(web: NamedDependency[Web]) -> ClinicCard:
 
 
 @post("/conversations", responses=described(403))
-async def open_conversation(data: NewConversation, web: NamedDependency[Web]) -> Response[Opened]:
+async def open_conversation(data: JSONBody[NewConversation], web: NamedDependency[Web]) -> Response[Opened]:
     """Begin a conversation; its token comes as a cookie that ends with the browser."""
     conversation, token = await web.conversations.create("web", data.language, data.site)
     card = await web.clinic()
@@ -234,10 +237,13 @@ async def history(conversation: NamedDependency[Conversation], web: NamedDepende
 
 
 @delete("/conversation", security=_COOKIE_NEEDED, responses=described(403, 404))
-async def delete_conversation(conversation: NamedDependency[Conversation], web: NamedDependency[Web]) -> Response[None]:
+async def delete_conversation(
+    conversation: NamedDependency[Conversation], web: NamedDependency[Web], hang_up: NamedDependency[HangUp]
+) -> Response[None]:
     """Forget this conversation with everything said in it."""
     await web.live.stop_all(conversation.id)
     await web.conversations.delete(conversation.id)
+    await hang_up(conversation.id)
     gone = _cookie(web, "")
     gone.max_age = 0
     return Response(None, cookies=[gone])
@@ -245,21 +251,23 @@ async def delete_conversation(conversation: NamedDependency[Conversation], web: 
 
 @put("/conversation/language", security=_COOKIE_NEEDED, status_code=204, responses=described(403, 404))
 async def choose_language(
-    conversation: NamedDependency[Conversation], data: ChosenLanguage, web: NamedDependency[Web]
+    conversation: NamedDependency[Conversation], data: JSONBody[ChosenLanguage], web: NamedDependency[Web]
 ) -> None:
     """Remember the language the patient chose."""
     await web.conversations.set_language(conversation.id, data.language)
 
 
 @post("/conversation/messages", security=_COOKIE_NEEDED, status_code=202, responses=described(403, 404, 413))
-async def say(conversation: NamedDependency[Conversation], data: NewMessage, web: NamedDependency[Web]) -> Accepted:
+async def say(
+    conversation: NamedDependency[Conversation], data: JSONBody[NewMessage], web: NamedDependency[Web]
+) -> Accepted:
     """Say something. The same id twice is answered once."""
     return await _accepted(web, await web.say(conversation, data))
 
 
 @post("/conversation/person", security=_COOKIE_NEEDED, status_code=202, responses=described(403, 404))
 async def want_person(
-    conversation: NamedDependency[Conversation], data: PersonWanted, web: NamedDependency[Web]
+    conversation: NamedDependency[Conversation], data: JSONBody[PersonWanted], web: NamedDependency[Web]
 ) -> Accepted:
     """Ask how to reach a person."""
     return await _accepted(web, await web.person(conversation, data))
@@ -309,7 +317,7 @@ async def stop(
 async def give_feedback(
     conversation: NamedDependency[Conversation],
     message_id: FromPath[MessageName],
-    data: Feedback,
+    data: JSONBody[Feedback],
     web: NamedDependency[Web],
 ) -> None:
     """A thumb up or down for one answer; the last one counts."""

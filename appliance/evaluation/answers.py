@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing
 from pathlib import Path
 from time import perf_counter
@@ -16,7 +16,18 @@ from appliance.assistant.answer import Assistant
 from appliance.conversations.turns import Conversations
 from appliance.errors import BadInput
 from appliance.evaluation.figures import Figures, milliseconds, report, share
-from appliance.message import AnswerKind, Citation, Language, Message, MessageId, Notice, Opening, Part, Text
+from appliance.message import (
+    AnswerKind,
+    Citation,
+    DocumentId,
+    Language,
+    Message,
+    MessageId,
+    Notice,
+    Opening,
+    Part,
+    Text,
+)
 
 REFUSALS: frozenset[AnswerKind] = frozenset({"unknown", "declined", "contact"})
 
@@ -70,7 +81,7 @@ async def answers(
     conversations: Conversations,
     asked: Sequence[Question],
     *,
-    sources: dict[str, str],
+    sources: Mapping[DocumentId, str],
     progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> dict[str, Any]:
     """``sources`` gives each document id the file it was learnt from. Each question is a conversation of its own."""
@@ -90,7 +101,9 @@ async def answers(
     return report(rows, _figures)
 
 
-async def _judged(assistant: Assistant, message: Message, question: Question, sources: dict[str, str]) -> Judged:
+async def _judged(
+    assistant: Assistant, message: Message, question: Question, sources: Mapping[DocumentId, str]
+) -> Judged:
     began = perf_counter()
     first = 0.0
     parts: list[Part] = []
@@ -102,7 +115,7 @@ async def _judged(assistant: Assistant, message: Message, question: Question, so
     return judged(question, parts, sources=sources, first_ms=first)
 
 
-def judged(question: Question, parts: Sequence[Part], *, sources: dict[str, str], first_ms: float) -> Judged:
+def judged(question: Question, parts: Sequence[Part], *, sources: Mapping[DocumentId, str], first_ms: float) -> Judged:
     """The verdict on an answer: every fact found and nothing that must not be, in the NFKC text without citation labels."""
     said = "".join(part.text for part in parts if isinstance(part, Text | Notice))
     text = unicodedata.normalize("NFKC", said)

@@ -155,9 +155,7 @@ class Retrieval:
         finally:
             await database.close()
 
-    async def _ranks(
-        self, pool: _Pool, language: Language, asked: Sequence[_Question], name: str
-    ) -> list[int | None]:
+    async def _ranks(self, pool: _Pool, language: Language, asked: Sequence[_Question], name: str) -> list[int | None]:
         """For each question the rank of its own text, from 1; None beyond the ranked ones."""
         ranks: list[int | None] = []
         for done, one in enumerate(asked, start=1):

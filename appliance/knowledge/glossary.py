@@ -10,6 +10,7 @@ import tomllib
 from collections.abc import Iterable
 from importlib import resources
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
@@ -42,6 +43,9 @@ class Carried(msgspec.Struct, frozen=True, kw_only=True):
     def share_in(self, folded: str) -> float:
         """The share of the concepts that a folded text speaks of; 0 when the question holds none."""
         return sum(bool(one.search(folded)) for one in self.concepts) / len(self.concepts) if self.concepts else 0.0
+
+
+NOTHING_CARRIED: Final = Carried()
 
 
 class Glossary:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import Final
 
@@ -16,7 +16,6 @@ import msgspec
 from appliance.knowledge import PlacedBlock, Sentence, SentenceKind
 from appliance.knowledge.parsed import Block, Metadata, Parsed, name_as_title
 from appliance.knowledge.sentences import sentences, weight
-from appliance.knowledge.sites import site_of_heading, site_of_path, site_spelt
 from appliance.languages import detect
 from appliance.message import Language, Span
 
@@ -24,6 +23,9 @@ WORDS: Final = 120
 """About as long as a passage gets; a section up to a quarter longer stays whole."""
 LONGEST_ITEM: Final = 45
 """Words of an item that is quoted as a whole; a longer one sentence by sentence."""
+
+LONGEST_LEAD: Final = 12
+"""Words of what only introduces; a longer one says something of its own, too."""
 
 
 class PassageDraft(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,7 +36,6 @@ class PassageDraft(msgspec.Struct, frozen=True, kw_only=True):
     heading: tuple[str, ...]
     page: int | None
     language: Language
-    site: str | None
     sentences: tuple[Sentence, ...]
 
 
@@ -50,16 +51,22 @@ class Cut(msgspec.Struct, frozen=True, kw_only=True):
     note: str = ""
 
 
-def cut(parsed: Parsed, *, name: str = "", words: int = WORDS, sites: Sequence[str] = ()) -> Cut:
-    """``name``: the file's, a title when there is no better one. ``sites``: the clinic's, to be seen in headings."""
+def cut(parsed: Parsed, *, name: str = "", words: int = WORDS) -> Cut:
+    """``name``: the file's, a title when there is no better one."""
     text, blocks = _placed(parsed.blocks)
-    title = parsed.metadata.title or _first_heading(parsed.blocks) or name_as_title(name)
+    title = parsed.metadata.title
+    if title is None:
+        title = _first_heading(parsed.blocks) or name_as_title(name)
     language = parsed.metadata.language or detect(text[:20_000])
-    named = site_spelt(parsed.metadata.site, sites) or site_of_heading(_first_heading(parsed.blocks), sites)
-    metadata = msgspec.structs.replace(parsed.metadata, title=title, language=language, site=named)
-    passages = _Cutting(text, blocks, parsed.blocks, metadata, sites=sites, words=words).passages()
+    cutting = _Cutting(text, zip(parsed.blocks, blocks, strict=True), title=title, language=language, words=words)
     return Cut(
-        title=title, language=language, metadata=metadata, text=text, blocks=blocks, passages=tuple(passages), note=parsed.note
+        title=title,
+        language=language,
+        metadata=parsed.metadata,
+        text=text,
+        blocks=blocks,
+        passages=tuple(cutting.passages()),
+        note=parsed.note,
     )
 
 
@@ -89,25 +96,20 @@ class _Unit(msgspec.Struct, frozen=True):
     weight: float
     bound: bool
     """It stays with the unit before it, which introduces it."""
+    quotable: bool
+    """Not "Bring with you:" alone, nor a table's caption: they are quoted with what they introduce."""
 
 
 class _Cutting:
     """One document being cut."""
 
     def __init__(
-        self,
-        text: str,
-        placed: Sequence[PlacedBlock],
-        blocks: Sequence[Block],
-        metadata: Metadata,
-        *,
-        sites: Sequence[str],
-        words: int,
+        self, text: str, blocks: Iterable[tuple[Block, PlacedBlock]], *, title: str, language: Language, words: int
     ) -> None:
         self._text = text
-        self._blocks = list(zip(blocks, placed, strict=True))
-        self._metadata = metadata
-        self._sites = sites
+        self._blocks = blocks
+        self._title = title
+        self._language = language
         self._words = words
 
     def passages(self) -> Iterator[PassageDraft]:
@@ -136,11 +138,12 @@ class _Cutting:
     def _heading(self, path: Sequence[tuple[int, str]]) -> tuple[str, ...]:
         """Without a first heading that only repeats the title."""
         texts = [text for _, text in path]
-        return tuple(texts[1:] if texts and texts[0] == self._metadata.title else texts)
+        return tuple(texts[1:] if texts and texts[0] == self._title else texts)
 
     def _units(self, section: Sequence[tuple[Block, PlacedBlock]]) -> Iterator[_Unit]:
         leads: dict[int, Span] = {}
-        for block, placed in section:
+        for place, (block, placed) in enumerate(section):
+            followed = place + 1 < len(section) and _depth(section[place + 1][0]) > _depth(block)
             level = _depth(block)
             lead = _nearest(leads, level)
             for number, (start, end) in enumerate(_inside(block)):
@@ -152,7 +155,9 @@ class _Cutting:
                     lead=lead,
                 )
                 bound = number == 0 and lead is not None and lead.end >= placed.start - 1
-                yield _Unit(sentence, block.page, weight(sentence.text), bound)
+                length = weight(sentence.text)
+                introduces = length <= LONGEST_LEAD and (block.introduces or sentence.text.endswith((":", "：")))
+                yield _Unit(sentence, block.page, length, bound, not (introduces and followed))
             _remember(leads, block, placed)
 
     def _passage(self, path: tuple[str, ...], units: Sequence[_Unit]) -> PassageDraft:
@@ -166,9 +171,8 @@ class _Cutting:
             end=last.end,
             heading=heading,
             page=units[0].page,
-            language=detect(text, hint=self._metadata.language),
-            site=site_of_path(heading, self._sites) or self._metadata.site,
-            sentences=tuple(unit.sentence for unit in units),
+            language=detect(text, hint=self._language),
+            sentences=tuple(unit.sentence for unit in units if unit.quotable),
         )
 
 

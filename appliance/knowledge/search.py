@@ -17,7 +17,7 @@ import msgspec
 
 from appliance.knowledge import Passage, Sentence
 from appliance.knowledge.words import fts_words
-from appliance.message import DocumentId, Language, PassageId, Span, now
+from appliance.message import DocumentId, Language, Span, now
 from appliance.records.database import Connection, Database
 from models import Embedder, Vectors
 
@@ -251,7 +251,20 @@ def _edition(connection: Connection) -> str:
 
 
 def _passage(row: tuple[object, ...]) -> Passage:
-    names = ("id", "document", "revision", "title", "valid_from", "heading", "page", "language", "site", "start", "end", "text")
+    names = (
+        "id",
+        "document",
+        "revision",
+        "title",
+        "valid_from",
+        "heading",
+        "page",
+        "language",
+        "site",
+        "start",
+        "end",
+        "text",
+    )
     found = dict(zip(names, row, strict=True))
     found["heading"] = msgspec.json.decode(str(found["heading"]))
     return msgspec.convert(found, Passage)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from importlib import resources
 from typing import Final
 
 _HAN_RUN: Final = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]+")
@@ -64,18 +65,11 @@ def _stem(word: str) -> str:
 
 
 _WORD: Final = re.compile(r"[^\W_](?:[\w\u0900-\u097f'’.-]*[\w\u0900-\u097f])?")
-_FUNCTION_CHARACTERS: Final = frozenset("的了吗呢吧啊是在有我你您他她它们和与或也都就还把被从到对为以于而之其这那哪些个什么怎样谁几多少请")
+_FUNCTION_CHARACTERS: Final = frozenset(
+    "的了吗呢吧啊是在有我你您他她它们和与或也都就还把被从到对为以于而之其这那哪些个什么怎样谁几多少请"
+)
 _FUNCTION_WORDS: Final = frozenset(
-    """
-    a an the of to in on at for from by with without about into over is are was were be been am do does did have has had i me my
-    you your we us our they them their it its he she his her this that these those there here and or but if then so not no yes
-    can could may might will would should must shall what which who whom when where how why please tell know want need get any
-    some also just very much many long too up out as than i'm it's don't what's kya hai hain ka ki ke ko se mein me main mera meri
-    aur ya nahi nahin kab kahan kaise kitna kitne kitni hota hoti hote karna kar sakta sakte sakti chahiye liye
-    el la los las un una unos unas de del al en por para con sin sobre es son era ser estar esta estan soy hay ha han he tengo tiene
-    tienen yo mi mis tu tus su sus usted ustedes nos nosotros ellos ellas que cual cuales quien quienes cuando donde como cuanto
-    cuanta cuantos cuantas porque si no y o u pero se lo le les me te puedo puede pueden debo hacer favor muy mas menos ya
-    है हैं था थी थे हो हूं होता होती होते का की के को से में पर ने और या भी तो ही कि क्या कब कहां कैसे कितना कितने कितनी कौन कौनसा किस मैं मेरा मेरी मेरे मुझे हम हमें हमारा
-    आप आपका आपकी आपके वह यह ये वे उस इस उन इन जो जब तक लिए कर करना करने करें सकता सकते सकती चाहिए नहीं ना एक रहा रही रहे जाता जाती जाते गया कुछ अगर साथ बारे
-    """.split()
+    word
+    for line in (resources.files("appliance.knowledge") / "function_words.txt").read_text("utf-8").splitlines()
+    for word in line.partition("#")[0].split()
 )

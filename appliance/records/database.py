@@ -91,7 +91,7 @@ class Database:
         """All of ``work`` or nothing; returns when it would survive a power cut.
 
         A write once asked for is done even if the asker is cancelled: what was said must be recorded just then. One
-        that could not begin within five seconds is refused as Busy, so that a stuck disk or process makes no endless queue.
+        that could not begin within five seconds is refused as Busy, so that a stuck disk makes no endless queue.
         """
         asked = monotonic()
         return await asyncio.shield(asyncio.wrap_future(self._submit(self._write_thread, self._writing, work, asked)))

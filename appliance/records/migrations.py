@@ -57,7 +57,9 @@ _DOCUMENTS = (
       revision INTEGER NOT NULL,
       title TEXT NOT NULL,
       source TEXT NOT NULL UNIQUE,          -- file name, or path relative to what was learnt
-      sha256 TEXT NOT NULL,
+      path TEXT,                            -- where the file was learnt from; none if it was sent
+      sha256 TEXT NOT NULL,                 -- of the file, what was said about it, and how it was read
+      metadata TEXT NOT NULL DEFAULT '{}',  -- JSON: what the document and who learnt it said; the columns hold what follows
       language TEXT,
       site TEXT,
       valid_from TEXT,
@@ -94,7 +96,9 @@ _DOCUMENTS = (
       start INTEGER NOT NULL,               -- offsets in document.text
       "end" INTEGER NOT NULL,
       text TEXT NOT NULL,
-      kind TEXT NOT NULL CHECK (kind IN ('sentence', 'row', 'item'))
+      kind TEXT NOT NULL CHECK (kind IN ('sentence', 'row', 'item')),
+      lead_start INTEGER,                   -- what introduces it: the line before a list, a table's caption
+      lead_end INTEGER
     ) STRICT
     """,
     "CREATE INDEX sentence_passage ON sentence (passage)",
@@ -108,6 +112,7 @@ _SEARCH = (
       tokenize="unicode61 remove_diacritics 2 categories 'L* N* Co Mn Mc'"
     )
     """,
+    "CREATE VIRTUAL TABLE passage_term USING fts5vocab (passage_fts, row)",  # in how many passages each word stands
     """
     CREATE VIRTUAL TABLE passage_vec USING vec0 (
       id INTEGER PRIMARY KEY, embedding float[384], language TEXT, site TEXT

@@ -99,11 +99,11 @@ class Saying:
         self.grown = asyncio.Condition()
 
     async def run(self) -> None:
-        for part in parts_of(self.kind, self.language, slow="slow" in self.text):
+        for part in parts_of(self.kind, self.language):
             if self.stopped:
                 break
             await self._tell({"type": "part", "part": part})
-            await asyncio.sleep(0.25 if part["type"] == "opening" or "slow" in self.text else 0.01)
+            await asyncio.sleep(0.002)
         self.over = True
         await self._tell({"type": "end", "complete": not self.stopped})
 
@@ -123,7 +123,7 @@ class Saying:
                 await self.grown.wait_for(lambda seen=after: len(self.events) > seen)  # type: ignore[misc]  # mypy cannot infer a lambda with a default
 
 
-def parts_of(kind: str, language: str, *, slow: bool) -> list[dict[str, Any]]:
+def parts_of(kind: str, language: str) -> list[dict[str, Any]]:
     lead, foreign, unknown, contact, call, emergency, service, poison, declined = SAID[language]
     clinic = {"type": "call", "label": call, "number": CLINIC["phone"], "urgent": False}
     opening = {"type": "opening", "kind": kind, "language": language}
@@ -137,8 +137,7 @@ def parts_of(kind: str, language: str, *, slow: bool) -> list[dict[str, Any]]:
     if kind == "generated":
         return [opening, *words("On Saturday the clinic is open from 9 to 1.", "written"), citation(3, 1), *words(" Please come early.", "written"), citation(6, 2)]
     notice = [{"type": "notice", "code": "source_language", "text": foreign}] if foreign else []
-    extra = words("".join(f"word{n} " for n in range(40)) + "\n", "ours") if slow else []
-    return [opening, *notice, *words(lead + "\n", "ours"), *extra, *quote(3, 1), *quote(6, 2)]
+    return [opening, *notice, *words(lead + "\n", "ours"), *quote(3, 1), *quote(6, 2)]
 
 
 def quote(line: int, number: int) -> list[dict[str, Any]]:

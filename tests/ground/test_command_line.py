@@ -102,7 +102,8 @@ def test_doctor_on_a_bare_box_fails_with_exit_code_2_and_says_what_to_do(tmp_pat
     assert "medinovai init" in wrong["data directory"]["remedy"]
 
 
-def test_a_command_on_a_box_without_a_clinic_says_to_run_init(tmp_path):
+def test_a_command_on_a_box_without_a_clinic_says_to_run_init(tmp_path, blockbuster):
+    blockbuster.deactivate()  # a clinic is opened before anything is served
     told = typed("--data-dir", str(tmp_path / "none"), "documents")
     assert told.exit_code == 2
     assert "medinovai init" in told.stderr

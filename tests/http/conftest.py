@@ -84,7 +84,7 @@ async def browser(house: House) -> AsyncIterator[httpx.AsyncClient]:
     async with httpx.AsyncClient(
         base_url=house.origin,
         headers={"origin": house.origin},
-        verify=False,
-        timeout=20,  # noqa: S501 - a self-made certificate
+        verify=False,  # noqa: S501 - a self-made certificate
+        timeout=20,
     ) as client:
         yield client

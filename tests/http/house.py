@@ -116,7 +116,7 @@ class House:
         self.sockets = Sockets(self.web)
         self.http = create_http(
             Parts(
-                channels=(*routes(self.web), self.sockets.route()),
+                channels=(*routes(self.web, self.sockets.hang_up), self.sockets.route()),
                 library=self.shelf,
                 admins=self.admins,
                 audit=self._audit,

@@ -49,14 +49,10 @@ def words(events: list[dict[str, Any]]) -> str:
 
 
 async def stream(browser: httpx.AsyncClient, name: str, after: int = 0, **headers: str) -> list[dict[str, Any]]:
-    events: list[dict[str, Any]] = []
     params: Mapping[str, str | int] = {"message_id": name, "after": after}
     async with browser.stream("GET", "/api/conversation/events", params=params, headers=headers) as reply:
         assert reply.headers["content-type"].startswith("text/event-stream")
-        async for line in reply.aiter_lines():
-            if line.startswith("data: "):
-                events.append(msgspec.json.decode(line[6:]))
-    return events
+        return [msgspec.json.decode(line[6:]) async for line in reply.aiter_lines() if line.startswith("data: ")]
 
 
 def name() -> str:
@@ -283,6 +279,7 @@ async def test_an_accepted_message_is_in_the_store_before_it_is_accepted(house: 
     await browser.post("/api/conversation/messages", json={"id": name(), "text": "And Sunday?"})
     history = await house.conversations.history(conversation)  # type: ignore[arg-type]  # a NewType of str
     assert [turn.text for turn in history] == ["When?", "And Sunday?"]
+    house.assistant.go_on.set()
 
 
 async def test_a_reload_shows_what_was_said_and_what_is_being_said(house: House, browser: httpx.AsyncClient):
@@ -326,6 +323,16 @@ async def test_deleting_a_conversation_stops_its_answer_and_forgets_everything(
     assert (await browser.get("/api/conversation")).status_code == 404
     left = await house.database.read(lambda c: c.execute("SELECT count(*) FROM turn").fetchone()[0])
     assert left == 0
+
+
+async def test_deleting_a_conversation_closes_its_lines_in_other_tabs(house: House, browser: httpx.AsyncClient):
+    await opened(browser)
+    async with socket(house, browser) as line:
+        await tell(line, type="ping")
+        await hear(line)
+        await browser.delete("/api/conversation")
+        with pytest.raises(ConnectionClosed):
+            await hear(line)
 
 
 async def test_the_cookie_is_for_this_server_only_and_hidden_from_scripts(house: House, browser: httpx.AsyncClient):

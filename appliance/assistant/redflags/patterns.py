@@ -4,9 +4,10 @@ The notation, for whoever edits a rule file:
 
     heart attack       these words next to each other, in this order
     breath*            a word that starts so
-    seizure|fit        one of these words
+    seizure|fit        one of these words, where no other word stands beside them
+    (so|very) bad      one of these, beside other words; each may be a phrase: (at home|here) alone
     <chest>            one of the phrases of the concept "chest"
-    [really] bad       "really" may be there or not
+    [really] bad       "really" may be there or not; [so|very] bad
     chest .. pain      in this order, with up to the file's `gap` other words between (characters in Chinese)
     chest ..8 pain     with up to 8 other words between
     chest + pain       near each other in either order (+8: up to 8 words between)
@@ -22,14 +23,14 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import accumulate, product
+from itertools import accumulate, pairwise, product
+from math import prod
 from typing import Final, NamedTuple
 
 from appliance.assistant.redflags.words import Words
 
 MATCH, START, END = -1, -2, -3
 _SLOTS: Final = {"MATCH": MATCH, "START": START, "END": END}
-_ITEM: Final = re.compile(r"\[[^\[\]]*\]|[^\s\[\]]+")
 _GAP: Final = re.compile(r"(,?)(\.\.|\+)(\d*)")
 _NUMBER: Final = re.compile(r"#(?:(?P<least>[\d.]+)(?:\+|-(?P<most>[\d.]+))|(?P<at_most>[\d.]+)-)?")
 _MOST_PHRASES: Final = 4000
@@ -168,10 +169,9 @@ class Notation:
 
     def patterns(self, text: str) -> list[Pattern]:
         """One pattern for each choice of the optional words."""
-        items = _ITEM.findall(text)
-        choices = [("", item[1:-1]) if item[0] == "[" else (item,) for item in items]
-        texts = dict.fromkeys(" ".join(filter(None, choice)) for choice in product(*choices))
-        return [self._pattern(one, text) for one in texts]
+        choices = [("", f"({item[1:-1]})") if item[0] == "[" else (item,) for item in _items(text)]
+        texts = dict.fromkeys(tuple(filter(None, choice)) for choice in product(*choices))
+        return [self._pattern(items, text) for items in texts]
 
     def element(self, text: str) -> int:
         """The number of a run of words or of one concept or choice."""
@@ -181,11 +181,11 @@ class Notation:
             self._elements[text] = self._lexicon.add(self._phrases(text, ()))
         return self._elements[text]
 
-    def _pattern(self, one: str, text: str) -> Pattern:
+    def _pattern(self, items: Sequence[str], text: str) -> Pattern:
         elements: list[int] = []
         gaps: list[Gap] = []
         gap: Gap | None = None
-        for item in _runs(one.split()):
+        for item in _runs(items):
             if sign := _GAP.fullmatch(item):
                 if gap or not elements:
                     raise NotationError(f"{text!r}: a gap needs words on both sides")
@@ -204,40 +204,67 @@ class Notation:
         if name in inside:
             raise NotationError(f"<{name}> is defined by itself")
         if name not in self._concepts:
-            phrases = [phrase for entry in self._entries[name] for phrase in self._entry(entry, (*inside, name))]
+            phrases = [phrase for entry in self._entries[name] for phrase in self._phrases(entry, (*inside, name))]
             self._concepts[name] = tuple(dict.fromkeys(phrases))
         return self._concepts[name]
 
-    def _entry(self, entry: str, inside: tuple[str, ...]) -> Iterator[Phrase]:
-        items = _ITEM.findall(entry)
-        choices = [((), *self._phrases(i[1:-1], inside)) if i[0] == "[" else self._phrases(i, inside) for i in items]
-        for count, choice in enumerate(product(*choices)):
-            if count > _MOST_PHRASES:
-                raise NotationError(f"{entry!r} stands for too many phrases")
-            yield tuple(word for phrase in choice for word in phrase)
+    def _phrases(self, choice: str, inside: tuple[str, ...]) -> list[Phrase]:
+        return [phrase for text in _split(choice, "|") for phrase in self._sequence(text, inside)]
 
-    def _phrases(self, text: str, inside: tuple[str, ...]) -> tuple[Phrase, ...]:
-        if " " in text:
-            return tuple(self._entry(text, inside))
-        alternatives = [self._alternative(part, inside) for part in text.split("|")]
-        return tuple(phrase for phrases in alternatives for phrase in phrases)
+    def _sequence(self, text: str, inside: tuple[str, ...]) -> list[Phrase]:
+        units = [self._unit(item, inside) for item in _items(text)]
+        if prod(map(len, units)) > _MOST_PHRASES:
+            raise NotationError(f"{text!r} stands for too many phrases")
+        return [tuple(word for phrase in choice for word in phrase) for choice in product(*units)]
 
-    def _alternative(self, part: str, inside: tuple[str, ...]) -> tuple[Phrase, ...]:
-        if part.startswith("<") and part.endswith(">"):
-            return self._concept(part[1:-1], inside)
-        if _NUMBER.fullmatch(part):
-            return ((part,),)
-        tokens = tuple(self._spell(part.removesuffix("*")))
-        if not tokens or _GAP.fullmatch(part) or any(sign in part.removesuffix("*") for sign in "<>[]*#"):
-            raise NotationError(f"{part!r} is not a word")
-        return ((*tokens[:-1], f"{tokens[-1]}*") if part.endswith("*") else tokens,)
+    def _unit(self, item: str, inside: tuple[str, ...]) -> Sequence[Phrase]:
+        if item[0] in "([":
+            return [*([()] if item[0] == "[" else []), *self._phrases(item[1:-1], inside)]
+        if item[0] == "<" and item[-1] == ">" and "|" not in item:
+            return self._concept(item[1:-1], inside)
+        return self._phrases(item, inside) if "|" in item else [self._word(item)]
+
+    def _word(self, word: str) -> Phrase:
+        if _NUMBER.fullmatch(word):
+            return (word,)
+        stem = word.removesuffix("*")
+        tokens = tuple(self._spell(stem))
+        if not tokens or _GAP.fullmatch(word) or any(sign in stem for sign in "<>*#.,"):
+            raise NotationError(f"{word!r} is not a word")
+        return tokens if stem == word else (*tokens[:-1], f"{tokens[-1]}*")
+
+
+def _items(text: str) -> list[str]:
+    """Words, choices and gaps. 'severe|bad pain' would leave open what is chosen from, so it is refused."""
+    items = _split(text, " ")
+    for left, right in pairwise(items):
+        bare = [item for item in (left, right) if len(_split(item, "|")) > 1]
+        if bare and not any(_GAP.fullmatch(item) for item in (left, right)):
+            raise NotationError(f"{text!r}: put the choices {bare[0]!r} in parentheses")
+    if not items:
+        raise NotationError("a pattern or choice is empty")
+    return items
+
+
+def _split(text: str, separator: str) -> list[str]:
+    """The parts of a text, parentheses and brackets kept whole."""
+    parts, depth = [""], 0
+    for sign in text:
+        depth += (sign in "([") - (sign in ")]")
+        if sign == separator and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += sign
+    if depth:
+        raise NotationError(f"{text!r}: a parenthesis is not closed")
+    return [part.strip() for part in parts if part.strip()]
 
 
 def _runs(items: Sequence[str]) -> Iterator[str]:
     """Plain words that stand together become one element."""
     run: list[str] = []
     for item in items:
-        if any(sign in item for sign in "<|") or item in _SLOTS or _GAP.fullmatch(item):
+        if any(sign in item for sign in "<|(") or item in _SLOTS or _GAP.fullmatch(item):
             if run:
                 yield " ".join(run)
             yield item

@@ -1,0 +1,112 @@
+"""How good the answers are: eval answers, eval retrieval."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+import msgspec
+
+from appliance.commands import printed
+from appliance.commands.clinic import learnt, writing
+from appliance.commands.given import FILE, FOLDER, Given, as_json_option
+from appliance.errors import BadInput
+
+if TYPE_CHECKING:
+    from appliance.app import Clinic
+
+
+@click.group("eval")
+def measure() -> None:
+    """How good the answers are, measured in a throw-away directory unless --data-dir is given."""
+
+
+@measure.command("answers")
+@click.option("--documents", "folder", type=FOLDER, required=True, help="The documents to learn first.")
+@click.option("--questions", "file", type=FILE, required=True, help="JSON lines: id, lang, question, answerable, …")
+@click.option("--generate", is_flag=True, help="What the local model writes, whatever it has passed.")
+@as_json_option
+@click.pass_obj
+def eval_answers(given: Given, folder: Path, file: Path, generate: bool, as_json: bool) -> None:
+    """Right answers and honest refusals, through the path that a patient meets."""
+    import uvloop
+
+    from appliance.evaluation.answers import answers, questions
+
+    async def measured() -> dict[str, Any]:
+        async with trial(given) as clinic:
+            await learnt(clinic, [folder])
+            sources = {str(document.id): document.source for document in await clinic.library.documents()}
+            assistant = writing(clinic)[0] if generate else clinic.assistant
+            with printed.bar("Asking") as told:
+                return await answers(assistant, clinic.conversations, asked, sources=sources, progress=told)
+
+    asked = questions(file)
+    report = uvloop.run(measured())
+    if as_json:
+        printed.as_json(report)
+    else:
+        printed.figures(report["overall"], report["by_lang"])
+
+
+@measure.command("retrieval")
+@click.option("--xquad", type=FOLDER, help="Paragraphs and questions in four languages.")
+@click.option("--mixed", is_flag=True, help="Each XQuAD paragraph in one language only.")
+@click.option("--liveqa", type=FOLDER, help="Consumers' messages and judged answers.")
+@click.option("--medquad", type=FOLDER, help="Medical questions and their answers.")
+@as_json_option
+@click.pass_obj
+def eval_retrieval(
+    given: Given, xquad: Path | None, mixed: bool, liveqa: Path | None, medquad: Path | None, as_json: bool
+) -> None:
+    """Whether the product's own search finds the right text, on public sets."""
+    import uvloop
+
+    from appliance.app import installed
+    from appliance.evaluation.retrieval import Retrieval
+
+    if not (xquad or liveqa or medquad):
+        raise BadInput("Name a set to measure on: --xquad DIR, --liveqa DIR or --medquad DIR.")
+
+    async def measured(folder: Path) -> dict[str, Any]:
+        embedder = installed(given.config()).embedder
+        found: dict[str, Any] = {}
+        with printed.bar("Reading") as told:
+            retrieval = Retrieval(embedder, folder, progress=told)
+            if xquad:
+                found["xquad"] = await retrieval.xquad(xquad, mixed=mixed)
+            if liveqa:
+                found["liveqa"] = await retrieval.liveqa(liveqa)
+            if medquad:
+                found["medquad"] = await retrieval.medquad(medquad)
+        await embedder.close()
+        return found
+
+    with tempfile.TemporaryDirectory(prefix="medinovai-eval-") as folder:
+        report = uvloop.run(measured(Path(folder)))
+    if as_json:
+        return printed.as_json(report)
+    for name, found in report.items():
+        click.echo(name)
+        printed.figures(found["overall"], found.get("by_lang", {}))
+
+
+@asynccontextmanager
+async def trial(given: Given, **flags: Any) -> AsyncIterator[Clinic]:
+    """A clinic in a throw-away directory, or in the one that was named; with the models of this box."""
+    from appliance.app import installed, open_clinic
+    from appliance.config import Data
+    from appliance.records.keys import KEY_FILE, create_master_key
+
+    config = given.config(**flags)
+    with tempfile.TemporaryDirectory(prefix="medinovai-eval-") as folder:
+        place = Path(config.data.directory if given.data_dir else folder)
+        if not (place / KEY_FILE).exists():
+            create_master_key(place)
+        tried = msgspec.structs.replace(config, data=Data(directory=str(place)))
+        async with open_clinic(tried, models=installed(config)) as clinic:
+            yield clinic

@@ -1,0 +1,171 @@
+"""Fit the quote ranker and its gate: `python -m appliance.evaluation.fit_quotes --questions FILE --documents DIR`.
+
+Prints coefficients for assistant/quote_weights.toml and what they would have reached on questions they were not fitted on; a
+person decides. The ranker is a conditional logit (McFadden 1974): of one question's candidates, those that hold every fact
+against the rest. The gate is a logistic regression: is the ranker's choice right, unanswerable questions included?
+Both in numpy with an L2 penalty: few features, few hundred questions.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import tempfile
+import unicodedata
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from appliance.app import open_clinic
+from appliance.assistant.quote import Candidate, Quoting, Weights, gate_features
+from appliance.config import Config, Data
+from appliance.evaluation.answers import Question, questions
+from appliance.records.keys import create_master_key
+
+Floats = NDArray[np.float64]
+
+FOLDS = 5
+
+
+class Example(msgspec.Struct, frozen=True, kw_only=True):
+    """A question, what the product finds for it, and which candidates would be judged right."""
+
+    question: Question
+    candidates: tuple[Candidate, ...]
+    right: tuple[bool, ...]
+
+
+async def examples(asked: Sequence[Question], documents: Path) -> list[Example]:
+    """Over freshly learnt documents, by the product's own search."""
+    with tempfile.TemporaryDirectory(prefix="medinovai-fit-") as folder:
+        create_master_key(Path(folder))
+        async with open_clinic(Config(data=Data(directory=folder))) as clinic:
+            await clinic.library.learn([documents])
+            sites = await clinic.search.sites()
+            found = []
+            for one in asked:
+                carried = clinic.glossary.carried(one.question, one.lang)
+                hits = await clinic.search.passages(one.question, one.lang, limit=12, extra_words=carried.words)
+                ranked = clinic.quoting.ranked(one.question, one.lang, hits=hits, carried=carried, sites=sites)
+                right = tuple(_holds_answer(one, f"{each.introduction} {each.text}") for each in ranked)
+                found.append(Example(question=one, candidates=tuple(ranked), right=right))
+            return found
+
+
+def fitted(found: Sequence[Example], start: Weights, *, penalty: float) -> Weights:
+    """Both parts, fitted on these examples; ``join_within`` and the threshold stay."""
+    names = [name for name in found[0].candidates[0].features if name != "bias"]
+    ranker = _conditional_logit(found, names, penalty=penalty)
+    ranker["join_within"] = start.ranker["join_within"]
+    with_ranker = Weights(ranker=ranker, gate=start.gate, threshold=start.threshold)
+    gate_names, rows, labels = _gate_rows(found, Quoting(with_ranker))
+    gate = dict(zip(gate_names, _logistic(rows, labels, penalty=penalty).round(3).tolist(), strict=True))
+    return Weights(ranker=ranker, gate=gate, threshold=start.threshold)
+
+
+def curve(found: Sequence[Example], start: Weights, *, penalty: float) -> list[tuple[float, float, float, float]]:
+    """Cross-validated over FOLDS: (threshold, right of answerable, unanswerable refused, answerable refused)."""
+    outcomes: list[tuple[bool, bool, float]] = []
+    for fold in range(FOLDS):
+        weights = fitted([one for i, one in enumerate(found) if i % FOLDS != fold], start, penalty=penalty)
+        outcomes += [_outcome(one, Quoting(weights)) for i, one in enumerate(found) if i % FOLDS == fold]
+    return [_at(threshold, outcomes) for threshold in np.arange(0.1, 0.95, 0.05).round(2).tolist()]
+
+
+def _outcome(example: Example, quoting: Quoting) -> tuple[bool, bool, float]:
+    """Answerable? Right? Probability."""
+    quote = quoting.chosen(example.candidates, frozenset())
+    said = "\n".join(f"{one.introduction} {one.text}" for one in quote.chosen)
+    return example.question.answerable, _holds_answer(example.question, said), quote.probability
+
+
+def _at(threshold: float, outcomes: Sequence[tuple[bool, bool, float]]) -> tuple[float, float, float, float]:
+    answerable = [(right, sure) for can, right, sure in outcomes if can]
+    others = [sure for can, _, sure in outcomes if not can]
+    right = sum(right and sure >= threshold for right, sure in answerable) / len(answerable)
+    refused = sum(sure < threshold for sure in others) / max(1, len(others))
+    wrongly = sum(sure < threshold for _, sure in answerable) / len(answerable)
+    return threshold, round(right, 3), round(refused, 3), round(wrongly, 3)
+
+
+def _conditional_logit(found: Sequence[Example], names: Sequence[str], *, penalty: float) -> dict[str, float]:
+    usable = [one for one in found if any(one.right) and not all(one.right)]
+    groups = [
+        (np.array([[each.features[name] for name in names] for each in one.candidates]), np.array(one.right))
+        for one in usable
+    ]
+    weights = np.zeros(len(names))
+    moment, square = np.zeros_like(weights), np.zeros_like(weights)
+    for step in range(1, 1501):  # Adam (Kingma and Ba 2015); the function is smooth and tiny
+        gradient = -2 * penalty * weights
+        for rows, right in groups:
+            gradient += _pull(rows, right, weights)
+        moment = 0.9 * moment + 0.1 * gradient
+        square = 0.999 * square + 0.001 * gradient**2
+        weights += 0.03 * (moment / (1 - 0.9**step)) / (np.sqrt(square / (1 - 0.999**step)) + 1e-9)
+    return dict(zip(names, weights.round(3).tolist(), strict=True))
+
+
+def _pull(rows: Floats, right: NDArray[np.bool_], weights: Floats) -> Floats:
+    """The gradient of the log of the share that the right candidates have."""
+    odds = np.exp(rows @ weights - (rows @ weights).max())
+    among_all, among_right = odds / odds.sum(), odds * right / (odds * right).sum()
+    pull: Floats = (among_right - among_all) @ rows
+    return pull
+
+
+def _gate_rows(found: Sequence[Example], quoting: Quoting) -> tuple[list[str], Floats, Floats]:
+    rows, labels = [], []
+    for one in found:
+        if not one.candidates:
+            continue
+        features = gate_features(quoting.scored(one.candidates))
+        rows.append(features)
+        labels.append(one.question.answerable and _outcome(one, quoting)[1])
+    names = list(rows[0])
+    return names, np.array([[row[name] for name in names] for row in rows]), np.array(labels, float)
+
+
+def _logistic(rows: Floats, labels: Floats, *, penalty: float) -> Floats:
+    """Newton-Raphson; the first column is the constant and is not penalised."""
+    found = np.zeros(rows.shape[1])
+    ridge = np.full(rows.shape[1], 2 * penalty)
+    ridge[0] = 1e-6
+    for _ in range(50):
+        odds = 1 / (1 + np.exp(-np.clip(rows @ found, -30, 30)))
+        gradient = rows.T @ (labels - odds) - ridge * found
+        curvature = (rows * (odds * (1 - odds))[:, None]).T @ rows + np.diag(ridge)
+        found += np.linalg.solve(curvature, gradient)
+    return found
+
+
+def _holds_answer(question: Question, text: str) -> bool:
+    """Whether these words would be judged right."""
+    plain = unicodedata.normalize("NFKC", text)
+    if any(re.search(one, plain, re.IGNORECASE) for one in question.must_not):
+        return False
+    return question.answerable and all(re.search(one, plain, re.IGNORECASE) for one in question.answer_facts)
+
+
+@click.command()
+@click.option("--questions", "files", type=click.Path(path_type=Path), multiple=True, required=True)
+@click.option("--documents", type=click.Path(path_type=Path), required=True)
+@click.option("--penalty", default=0.3, show_default=True)
+def main(files: Sequence[Path], documents: Path, penalty: float) -> None:
+    """Fit and show."""
+    found = asyncio.run(examples([one for file in files for one in questions(file)], documents))
+    start = Weights.load()
+    click.echo("threshold  right  refused  wrongly refused   (cross-validated)")
+    for row in curve(found, start, penalty=penalty):
+        click.echo("  ".join(f"{value:.3f}" for value in row))
+    weights = fitted(found, start, penalty=penalty)
+    for name, table in (("ranker", weights.ranker), ("gate", weights.gate)):
+        click.echo(f"\n[{name}]\n" + "\n".join(f"{key} = {value}" for key, value in table.items()))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,477 @@
+"""The chat page in a real browser: what a patient does, and what the network does to it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from playwright.async_api import Locator, Page, WebSocketRoute, expect
+
+from tests.browser.conftest import OpenPage
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+EMERGENCIES = {
+    "en": "I have chest pain and cannot breathe",
+    "es": "Tengo un fuerte dolor de pecho y no puedo respirar",
+    "zh": "我胸痛，喘不过气",
+    "hi": "मेरे सीने में दर्द है और साँस नहीं आ रही",
+}
+NO_SOCKET = """window.WebSocket = class extends EventTarget {
+  static OPEN = 1;
+  readyState = 3;
+  constructor() { super(); setTimeout(() => this.onclose?.(new CloseEvent("close"))); }
+  close() {}
+  send() { throw new Error("not open"); }
+};"""
+
+
+async def test_a_question_is_answered_word_by_word_with_numbered_sources(open_page: OpenPage) -> None:
+    page = await open_page()
+    await page.evaluate("""() => {
+      window.grown = 0;
+      new MutationObserver((changes) => (window.grown += changes.length)).observe(document.querySelector("#turns"), {subtree: true, characterData: true});
+    }""")
+    answer = await ask_example(page)
+    assert await page.evaluate("window.grown") > 5
+    await expect(answer.locator("blockquote").first).not_to_be_empty()
+    await expect(answer.locator(".chip .number").first).to_have_text("1")
+    assert await shown(answer) == await told(page)
+
+
+async def test_a_source_opens_exactly_the_quoted_sentence(open_page: OpenPage) -> None:
+    page = await open_page()
+    answer = await ask_example(page)
+    quote = await answer.locator("blockquote").first.evaluate("(quote) => quote.firstChild.data")
+    await answer.locator(".chip").first.click()
+    assert squeezed(await marked(page.locator("source-panel"))) == squeezed(quote)
+    async with page.context.expect_page() as opening:
+        await page.locator("source-panel .further a").click()
+    document = await opening.value
+    assert squeezed(await marked(document.locator("#text"))) == squeezed(quote)
+    await expect(document.locator("#marked").first).to_be_in_viewport()
+
+
+async def test_a_reload_keeps_the_conversation(open_page: OpenPage) -> None:
+    page = await open_page()
+    before = await shown(await ask_example(page))
+    await page.reload()
+    answer = page.locator("assistant-turn")
+    await expect(answer.locator(".buttons")).to_be_visible()
+    assert await shown(answer) == before
+    await expect(page.locator("#welcome")).to_be_hidden()
+
+
+async def test_a_connection_that_breaks_again_and_again_loses_and_doubles_nothing(open_page: OpenPage) -> None:
+    page = await open_page()
+    dropped = await break_sockets(page, after=[0, 4, 4, 1])
+    answer = await ask_example(page)
+    assert len(dropped) == 4
+    assert await shown(answer) == await told(page)
+    await expect(answer.locator(".state")).to_be_hidden()
+    await expect(page.locator("patient-turn")).to_have_count(1)
+
+
+async def test_where_no_socket_can_be_opened_the_answer_comes_as_a_stream(open_page: OpenPage) -> None:
+    page = await open_page()
+    await page.add_init_script(NO_SOCKET)
+    await page.reload()
+    answer = await ask_example(page)
+    assert await shown(answer) == await told(page)
+    await page.get_by_role("button", name="Talk to a person").click()
+    await expect(page.locator("assistant-turn[data-kind=contact] .buttons")).to_be_visible()
+
+
+async def test_a_question_asked_offline_is_kept_and_sent_when_the_network_is_back(open_page: OpenPage) -> None:
+    page = await open_page()
+    await page.context.set_offline(True)
+    await page.locator("#examples button").first.click()
+    await expect(page.locator("assistant-turn .state")).to_contain_text("You are offline. Your question is kept here")
+    await page.context.set_offline(False)
+    await expect(page.locator("assistant-turn .buttons")).to_be_visible()
+    await expect(page.locator("patient-turn")).to_have_count(1)
+
+
+async def test_a_question_that_never_left_survives_a_reload(open_page: OpenPage) -> None:
+    page = await open_page()
+    await page.route("**/api/conversations", lambda route: route.abort())
+    await page.locator("#examples button").first.click()
+    await expect(page.locator("assistant-turn .state")).to_contain_text("connection was lost")
+    await page.unroute("**/api/conversations")
+    await page.reload()
+    await expect(page.locator("assistant-turn .buttons")).to_be_visible()
+    await expect(page.locator("patient-turn")).to_have_count(1)
+
+
+async def test_escape_stops_the_answer_and_the_page_says_that_it_is_not_complete(open_page: OpenPage) -> None:
+    page = await open_page()
+    sent = await hold_back(page, after=3)
+    await page.locator("#examples button").first.click()
+    await expect(page.locator("#stop")).to_be_visible()
+    await expect(page.locator(".said p").first).not_to_be_empty()
+    await page.keyboard.press("Escape")
+    await expect(page.locator("assistant-turn .state")).to_have_text("You stopped this answer. It is not complete.")
+    assert [frame["type"] for frame in sent] == ["say", "stop"]
+    await expect(page.locator("#stop")).to_be_hidden()
+    await expect(page.get_by_role("button", name="Ask again")).to_be_visible()
+
+
+async def test_a_busy_server_is_asked_again_by_the_page(open_page: OpenPage) -> None:
+    page = await open_page()
+    await refuse_once(page, {"code": "busy", "title": "Busy", "detail": "", "retry_after": 1})
+    await page.locator("#examples button").first.click()
+    await expect(page.locator("assistant-turn .state")).to_contain_text("Your question is kept")
+    await expect(page.locator("assistant-turn .buttons")).to_be_visible()
+    await expect(page.locator("assistant-turn")).to_have_count(1)
+
+
+async def test_a_question_that_is_too_long_comes_back_into_the_box(open_page: OpenPage) -> None:
+    page = await open_page()
+    await refuse_once(page, {"code": "too_long", "title": "Too large", "detail": ""})
+    await ask(page, "a very long question")
+    await expect(page.locator("#question")).to_have_value("a very long question")
+    await expect(page.locator("assistant-turn .state")).to_contain_text("too long")
+
+
+async def test_another_language_changes_the_page_and_the_next_answer(open_page: OpenPage) -> None:
+    page = await open_page(language="en")
+    await page.locator("#language").select_option("es")
+    await expect(page.locator("html")).to_have_attribute("lang", "es")
+    await expect(page.locator("#ask")).to_have_text("Preguntar")
+    answer = await ask_example(page)
+    await expect(answer.locator(".said")).to_have_attribute("lang", "es")
+    await expect(answer.locator(".kind")).to_contain_text("De los documentos de su clínica")
+    await page.reload()
+    await expect(page.locator("#ask")).to_have_text("Preguntar")
+
+
+@pytest.mark.parametrize("language", ["en", "es", "zh", "hi"])
+async def test_the_page_speaks_the_browsers_language_and_marks_words_of_others(open_page: OpenPage, language: str) -> None:
+    page = await open_page(language=language)
+    await expect(page.locator("html")).to_have_attribute("lang", "zh-Hans" if language == "zh" else language)
+    answer = await ask_example(page)
+    for quote in await answer.locator("blockquote").all():
+        own = await quote.evaluate("(quote) => quote.closest('[lang]').lang")
+        han, nagari = (bool(re.search(pattern, await quote.inner_text())) for pattern in ("[一-鿿]", "[ऀ-ॿ]"))
+        assert (own == "zh-Hans", own == "hi") == (han, nagari)
+
+
+async def test_who_writes_another_language_is_offered_the_page_in_it(open_page: OpenPage) -> None:
+    page = await open_page(language="en")
+    await ask(page, "¿A qué hora abren los sábados?")
+    await page.get_by_role("button", name="Ver esta página en español").click()
+    await expect(page.locator("html")).to_have_attribute("lang", "es")
+    await expect(page.locator("#offer")).to_be_hidden()
+
+
+async def test_the_whole_journey_works_by_keyboard(open_page: OpenPage) -> None:
+    page = await open_page()
+    await page.keyboard.press("Tab")
+    await expect(page.locator(".skip")).to_be_focused()
+    await page.keyboard.press("Enter")
+    await expect(page.locator("#question")).to_be_focused()
+    question = await page.locator("#examples button").first.inner_text()
+    await page.keyboard.type(question)
+    await page.keyboard.press("Shift+Enter")
+    await page.keyboard.type("Thank you.")
+    await page.keyboard.press("Enter")
+    await expect(page.locator("patient-turn p")).to_have_text(f"{question}\nThank you.", use_inner_text=True)
+    await page.locator(".buttons").wait_for()
+    await tab_to(page, ".chip", backwards=True)
+    chip = await page.evaluate_handle("document.activeElement")
+    await page.keyboard.press("Enter")
+    await expect(page.locator("#source-title")).to_be_focused()
+    await tab_to(page, "source-panel a")
+    await page.keyboard.press("Escape")
+    assert await chip.evaluate("(chip) => chip === document.activeElement")
+    await page.keyboard.press("?")
+    await expect(page.get_by_role("dialog", name="Keyboard help")).to_be_visible()
+    await page.keyboard.press("Escape")
+    await tab_to(page, "[data-word=helpful]")
+    await page.keyboard.press("Enter")
+    await expect(page.locator("feedback-form .told")).to_have_text("Thank you. The clinic will read this.")
+
+
+async def test_enter_does_not_send_while_a_word_is_being_composed(open_page: OpenPage) -> None:
+    page = await open_page(language="zh")
+    await page.fill("#question", "几点")
+    await page.locator("#question").evaluate(
+        "(box) => box.dispatchEvent(new KeyboardEvent('keydown', {key: 'Enter', isComposing: true, bubbles: true}))"
+    )
+    await expect(page.locator("#question")).to_have_value("几点")
+    await expect(page.locator("patient-turn")).to_have_count(0)
+
+
+async def test_a_thumb_and_its_reason_are_stored(open_page: OpenPage) -> None:
+    page = await open_page()
+    answer = await ask_example(page)
+    async with page.expect_response(lambda reply: reply.url.endswith("/feedback")) as thumb:
+        await answer.get_by_role("button", name="Not helpful").click()
+    assert (await thumb.value).ok
+    assert (await thumb.value).request.post_data_json == {"up": False}
+    await expect(answer.get_by_role("button", name="Not helpful")).to_have_attribute("aria-pressed", "true")
+    await answer.get_by_role("textbox").fill("The hours are old.")
+    async with page.expect_response(lambda reply: reply.url.endswith("/feedback")) as reason:
+        await answer.get_by_role("button", name="Send", exact=True).click()
+    assert (await reason.value).ok
+    assert (await reason.value).request.post_data_json == {"up": False, "reason": "The hours are old."}
+
+
+async def test_talk_to_a_person_shows_how_to_reach_one(open_page: OpenPage) -> None:
+    page = await open_page()
+    await page.get_by_role("button", name="Talk to a person").click()
+    answer = page.locator("assistant-turn[data-kind=contact]")
+    await expect(answer.locator(".kind")).to_contain_text("How to reach a person")
+    await expect(answer.locator("a.call").first).to_have_attribute("href", re.compile(r"^tel:\+?\d{3,}$"))
+    await page.reload()
+    await expect(page.locator("patient-turn p")).to_have_text("Talk to a person")
+
+
+@pytest.mark.parametrize("language", ["en", "es", "zh", "hi"])
+async def test_an_emergency_is_seen_heard_at_once_and_stays_on_the_screen(open_page: OpenPage, language: str) -> None:
+    page = await open_page(language=language, width=390, height=844)
+    await ask(page, EMERGENCIES[language])
+    card = page.locator("assistant-turn[data-kind=emergency]")
+    await expect(card.locator("a.call.urgent").first).to_have_attribute("href", "tel:911")
+    await expect(card.locator("a.call.urgent").first).to_be_in_viewport()
+    heard = page.locator("[aria-live=assertive]")
+    await expect(heard).to_contain_text("911")
+    await expect(page.locator("emergency-bar")).to_be_hidden()
+    for _ in range(2):
+        await ask_example_again(page)
+    await page.keyboard.press("Tab")
+    await page.evaluate("scrollTo(0, document.body.scrollHeight)")
+    bar = page.locator("emergency-bar")
+    await expect(bar.locator("a.call").first).to_be_in_viewport()
+    await page.reload()
+    await expect(page.locator("emergency-bar a.call, .answer a.call.urgent").first).to_be_attached()
+
+
+async def test_screen_readers_hear_sentences_and_never_tokens(open_page: OpenPage) -> None:
+    page = await open_page()
+    await page.evaluate("""() => {
+      window.heard = [];
+      new MutationObserver((changes) => changes.forEach(({addedNodes}) => addedNodes.forEach((node) => window.heard.push(node.textContent))))
+        .observe(document.querySelector("[aria-live=polite]"), {childList: true});
+    }""")
+    answer = await ask_example(page)
+    heard = await page.evaluate("window.heard")
+    assert heard[-1] == "The answer is complete."
+    assert squeezed("".join(heard)).find(await shown(answer)) >= 0
+    assert all(" " in sentence for sentence in heard)
+    assert await page.locator("#turns [aria-live]").count() == 0
+
+
+async def test_what_a_patient_types_is_never_taken_for_markup(open_page: OpenPage) -> None:
+    page = await open_page()
+    await ask(page, "<img src=x onerror=alert(1)> <b>hours</b>?")
+    await expect(page.locator("patient-turn p")).to_have_text("<img src=x onerror=alert(1)> <b>hours</b>?")
+    assert await page.locator("patient-turn img, patient-turn b").count() == 0
+
+
+async def test_a_patient_can_delete_the_conversation(open_page: OpenPage) -> None:
+    page = await open_page()
+    await ask_example(page)
+    await page.locator(".foot").get_by_role("button", name="Privacy").click()
+    await page.get_by_role("button", name="Delete this conversation").click()
+    await page.get_by_role("button", name="Yes, delete").click()
+    await expect(page.locator("#told")).to_have_text("The conversation is deleted.")
+    await expect(page.locator("#welcome")).to_be_visible()
+    assert (await page.request.get("/api/conversation")).status == 404
+    await ask_example(page)
+
+
+async def test_finish_and_clear_leaves_nothing_for_the_next_person(open_page: OpenPage) -> None:
+    page = await open_page()
+    await ask_example(page)
+    await page.fill("#question", "half a question")
+    async with page.expect_response("**/api/conversations"):
+        await page.get_by_role("button", name="Finish and clear").click()
+    await expect(page.locator("#turns")).to_be_empty()
+    await page.reload()
+    await expect(page.locator("#welcome")).to_be_visible()
+    await expect(page.locator("#question")).to_have_value("")
+    assert await page.evaluate("Object.keys(sessionStorage)") == []
+    assert (await (await page.request.get("/api/conversation")).json())["turns"] == []
+
+
+async def test_a_shared_device_clears_its_screen_after_a_countdown_that_can_be_stopped(open_page: OpenPage) -> None:
+    page = await open_page()
+    await page.clock.install()
+    await page.goto("/?shared")
+    await expect(page.locator("#kept")).to_contain_text("Shared device")
+    await page.locator("#examples button").first.click()
+    await page.clock.run_for(3000)
+    await page.locator("assistant-turn .buttons").wait_for()
+    await page.clock.run_for(4 * 60_000 + 5_000)
+    await expect(page.get_by_role("dialog", name="Are you still there?")).to_contain_text("clears in 0:5")
+    await page.get_by_role("button", name="I am still here").click()
+    await page.clock.run_for(60_000)
+    await expect(page.locator("patient-turn")).to_have_count(1)
+    await page.clock.run_for(5 * 60_000)
+    await expect(page.locator("patient-turn")).to_have_count(0)
+
+
+async def test_text_size_and_colors_are_chosen_and_remembered(open_page: OpenPage) -> None:
+    page = await open_page(color_scheme="light")
+    paper = "getComputedStyle(document.body).backgroundColor"
+    light = await page.evaluate(paper)
+    await page.get_by_role("button", name="Menu").click()
+    await page.get_by_label("Dark").check()
+    await page.get_by_label("Largest").check()
+    await page.reload()
+    await expect(page.locator("#page")).to_be_visible()
+    assert await page.evaluate(paper) != light
+    assert await page.evaluate("parseFloat(getComputedStyle(document.body).fontSize)") == 28
+
+
+async def test_without_script_the_emergency_number_is_there(open_page: OpenPage) -> None:
+    page = await open_page(java_script_enabled=False)
+    await expect(page.locator("noscript a[href='tel:911']").first).to_be_visible()
+    await expect(page.get_by_text("turn it on, or call your clinic")).to_be_visible()
+
+
+async def test_paper_shows_the_answer_and_not_the_buttons(open_page: OpenPage) -> None:
+    page = await open_page()
+    answer = await ask_example(page)
+    await page.emulate_media(media="print")
+    await expect(answer.locator("blockquote").first).to_be_visible()
+    await expect(answer.locator(".buttons")).to_be_hidden()
+    await expect(page.locator("ask-box")).to_be_hidden()
+    await expect(page.locator("#disclosure")).to_be_visible()
+
+
+# ---- what a patient does, in few words ----------------------------------------------------------------------------
+
+
+async def ask(page: Page, question: str) -> Locator:
+    await page.fill("#question", question)
+    await page.keyboard.press("Enter")
+    return page.locator("assistant-turn").last
+
+
+async def ask_example(page: Page) -> Locator:
+    """Ask the clinic's first example; the answer, complete."""
+    await page.locator("#examples button").first.click()
+    await page.locator("assistant-turn .buttons").last.wait_for()
+    return page.locator("assistant-turn").last
+
+
+async def ask_example_again(page: Page) -> None:
+    question = await page.locator("#examples button").first.evaluate("(button) => button.textContent")
+    count = await page.locator("assistant-turn .buttons:not([hidden])").count()
+    await ask(page, question)
+    await expect(page.locator("assistant-turn .buttons:not([hidden])")).to_have_count(count + 1)
+
+
+async def shown(answer: Locator) -> str:
+    """The words of an answer as they are on the page, without numbers, sources, notices and phone buttons."""
+    words = await answer.locator(".said").evaluate("""(said) => {
+      const copy = said.cloneNode(true);
+      copy.querySelectorAll("sup, .chips, .notice, .calls").forEach((one) => one.remove());
+      return copy.textContent;
+    }""")
+    return squeezed(words)
+
+
+async def told(page: Page) -> str:
+    """The words of the last answer as the server keeps them."""
+    turns = (await (await page.request.get("/api/conversation")).json())["turns"]
+    assert turns[-1]["complete"]
+    return squeezed("".join(part["text"] for part in turns[-1]["parts"] if part["type"] == "text"))
+
+
+async def marked(place: Locator) -> str:
+    await place.locator("mark").first.wait_for()
+    marks = await place.locator("mark").evaluate_all("(marks) => marks.map((mark) => mark.lastChild.data)")
+    return "".join(marks)
+
+
+def squeezed(words: str) -> str:
+    return re.sub(r"\s+", "", words)
+
+
+async def tab_to(page: Page, selector: str, *, backwards: bool = False) -> None:
+    """Press Tab until the focus is on, or around, what the selector finds."""
+    for _ in range(60):
+        await page.keyboard.press("Shift+Tab" if backwards else "Tab")
+        if await page.evaluate("(selector) => document.activeElement.matches(selector) || !!document.activeElement.querySelector(selector)", selector):
+            return
+    raise AssertionError(f"no key leads to {selector}")
+
+
+# ---- what the network does ----------------------------------------------------------------------------------------
+
+
+async def break_sockets(page: Page, *, after: list[int]) -> list[int]:
+    """Each socket in turn dies after so many events; those after the last live on. Returns the deaths, as they happen."""
+    deaths: list[int] = []
+    left = list(after)
+
+    def joined(line: WebSocketRoute) -> None:
+        server = line.connect_to_server()
+        most = left.pop(0) if left else None
+        count = 0
+
+        async def to_page(message: str | bytes) -> None:
+            nonlocal count
+            if most is None or count < most:
+                count += 1
+                line.send(message)
+            elif count == most:
+                count += 1
+                deaths.append(most)
+                await server.close()
+                await line.close(code=3001)
+
+        server.on_message(to_page)
+
+    await page.route_web_socket("**/api/conversation/socket", joined)
+    return deaths
+
+
+async def hold_back(page: Page, *, after: int) -> list[dict[str, Any]]:
+    """A slow server: nothing but the first events comes, until the page says stop. Returns the page's frames."""
+    frames: list[dict[str, Any]] = []
+
+    def joined(line: WebSocketRoute) -> None:
+        server = line.connect_to_server()
+        count = 0
+
+        def to_page(message: str | bytes) -> None:
+            nonlocal count
+            count += 1
+            if count <= after:
+                line.send(message)
+
+        def to_server(message: str | bytes) -> None:
+            frames.append(json.loads(message))
+            server.send(message)
+            if frames[-1]["type"] == "stop":
+                line.send(json.dumps({"type": "end", "id": frames[-1]["id"], "seq": after + 1, "complete": False}))
+
+        server.on_message(to_page)
+        line.on_message(to_server)
+
+    await page.route_web_socket("**/api/conversation/socket", joined)
+    return frames
+
+
+async def refuse_once(page: Page, problem: dict[str, Any]) -> None:
+    """The first message is refused with this problem."""
+    refused: list[str] = []
+
+    def joined(line: WebSocketRoute) -> None:
+        server = line.connect_to_server()
+        line.on_message(lambda message: answer(line, server.send, message))
+
+    def answer(line: WebSocketRoute, onward: Callable[[str | bytes], None], message: str | bytes) -> None:
+        if refused:
+            return onward(message)
+        refused.append(json.loads(message)["id"])
+        return line.send(json.dumps({"type": "problem", "id": refused[0], **problem}))
+
+    await page.route_web_socket("**/api/conversation/socket", joined)

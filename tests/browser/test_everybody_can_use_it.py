@@ -1,0 +1,150 @@
+"""The page for everybody: axe in every state, small screens, large letters, targets, weight."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Page
+
+from tests.browser.conftest import OpenPage
+from tests.browser.test_chat_page import EMERGENCIES, ask, ask_example
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+AXE = Path(__file__).parent / "node_modules" / "axe-core" / "axe.min.js"
+MOST_BYTES = 150_000
+LEAST_TARGET = 44
+
+
+async def empty(page: Page) -> None:
+    """The page as it opens."""
+
+
+async def answered(page: Page) -> None:
+    await ask_example(page)
+
+
+async def source(page: Page) -> None:
+    await ask_example(page)
+    await page.locator(".chip").first.click()
+    await page.locator("source-panel mark").first.wait_for()
+
+
+async def reason(page: Page) -> None:
+    await ask_example(page)
+    await page.locator("[aria-pressed]").first.click()
+    await page.locator(".reason textarea").wait_for()
+
+
+async def emergency(page: Page) -> None:
+    await ask(page, EMERGENCIES["en"])
+    await page.locator("[data-kind=emergency] .buttons").wait_for()
+
+
+async def contact(page: Page) -> None:
+    await page.locator("#person").click()
+    await page.locator("[data-kind=contact] .buttons").wait_for()
+
+
+async def menu(page: Page) -> None:
+    await page.locator("#top [data-opens=menu]").last.click()
+
+
+async def keys(page: Page) -> None:
+    await menu(page)
+    await page.locator("[data-opens=keys]").click()
+
+
+async def privacy(page: Page) -> None:
+    await page.locator(".foot [data-opens=privacy]").click()
+    await page.locator("#delete").click()
+
+
+async def document(page: Page) -> None:
+    await source(page)
+    address = await page.locator("source-panel .further a").get_attribute("href")
+    await page.goto(str(address))
+    await page.locator("mark").first.wait_for()
+
+
+State = Callable[[Page], Awaitable[None]]
+STATES: list[State] = [empty, answered, source, reason, emergency, contact, menu, keys, privacy, document]
+
+
+@pytest.mark.skipif(not AXE.exists(), reason="npm ci --prefix tests/browser brings axe-core")
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("state", STATES)
+async def test_axe_finds_nothing_to_object_to(open_page: OpenPage, state: State, theme: str) -> None:
+    page = await open_page(color_scheme=theme, width=390 if theme == "dark" else 1280)
+    await state(page)
+    await page.evaluate(AXE.read_text())
+    found = await page.evaluate("axe.run({runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']})")
+    told = [(one["impact"], one["id"], [node["target"] for node in one["nodes"]]) for one in found["violations"]]
+    assert told == [], json.dumps(told, indent=1)
+
+
+@pytest.mark.parametrize("language", ["en", "es", "zh", "hi"])
+@pytest.mark.parametrize("state", STATES)
+async def test_nothing_scrolls_sideways_at_320_pixels(open_page: OpenPage, state: State, language: str) -> None:
+    page = await open_page(language=language, width=320, height=640)
+    await state(page)
+    assert await page.evaluate("document.documentElement.scrollWidth") <= 320
+    assert await page.evaluate("[...document.querySelectorAll('dialog[open]')].every((dialog) => dialog.scrollWidth <= dialog.clientWidth)")
+
+
+@pytest.mark.parametrize("state", STATES)
+async def test_at_200_percent_nothing_scrolls_sideways_and_the_question_box_is_reached(open_page: OpenPage, state: State) -> None:
+    page = await open_page(language="es", width=640, height=400)
+    await page.evaluate("localStorage.setItem('size', 'largest')")
+    await page.reload()
+    await page.locator("#examples button").first.wait_for()
+    await state(page)
+    assert await page.evaluate("document.documentElement.scrollWidth") <= 640
+    if state is answered:
+        pinned = await page.locator("#pinned").bounding_box()
+        assert pinned and pinned["height"] < 200, "what stays on the screen must leave room to read"
+
+
+@pytest.mark.parametrize("state", STATES)
+async def test_every_target_is_large_enough_for_a_trembling_finger(open_page: OpenPage, state: State) -> None:
+    page = await open_page(width=390, height=844)
+    await state(page)
+    small = await page.evaluate(
+        """(least) => [...document.querySelectorAll("button, select, textarea, a[href], label:has(input)")]
+          .filter((target) => target.checkVisibility({visibilityProperty: true}) && !target.matches(".skip, .aside"))
+          .map((target) => [target.outerHTML.slice(0, 90), target.getBoundingClientRect()])
+          .filter(([, box]) => box.width && (box.height < least || box.width < least))
+          .map(([name, box]) => `${name} ${box.width}x${box.height}`)""",
+        LEAST_TARGET,
+    )
+    assert small == []
+
+
+async def test_the_page_with_an_answer_weighs_less_than_150_kilobytes(open_page: OpenPage) -> None:
+    page = await open_page()
+    replies = []
+    page.on("response", lambda reply: replies.append(reply))
+    await page.reload()
+    await source(page)
+    weight = {reply.url: len(await reply.body()) for reply in replies if reply.ok}
+    assert sum(weight.values()) <= MOST_BYTES, weight
+
+
+async def test_text_can_be_spaced_as_wcag_asks_without_losing_words(open_page: OpenPage) -> None:
+    """WCAG 2.2, 1.4.12: line height 1.5, letters .12 em, words .16 em, paragraphs 2 em apart."""
+    page = await open_page(width=390, height=844)
+    await answered(page)
+    await page.evaluate("""() => {
+      for (const one of document.querySelectorAll("#page *")) {
+        one.style.setProperty("line-height", "1.5", "important");
+        one.style.setProperty("letter-spacing", ".12em", "important");
+        one.style.setProperty("word-spacing", ".16em", "important");
+      }
+    }""")
+    cut = await page.evaluate("""() => [...document.querySelectorAll("#page button, #page p, #page h1, #page h2")]
+      .filter((one) => one.checkVisibility() && !one.matches(".aside, .chip") && one.scrollWidth > one.clientWidth + 1).map((one) => one.textContent)""")
+    assert cut == []
+    assert await page.evaluate("document.documentElement.scrollWidth") <= 390
