@@ -1,7 +1,7 @@
 """Which of the four languages a text is in, even of two words or with two languages mixed. Knows words and letters, no document.
 
 Each word votes: Chinese characters and Devanagari by their script, Latin words by the tables below, which hold what ties a
-language together and what patients ask about, the rest by their letters. Hindi in Latin letters ("kal clinic kab khulega") is Hindi.
+language together and what patients ask about, the rest by their letters. Hindi in Latin letters ("kal kab khulega") is Hindi.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Final, Literal
 
-from appliance.message import Language
+from appliance.message import LANGUAGES, Language
 
 Script = Literal["latin", "han", "devanagari", "other"]
 
 ENOUGH: Final = 0.5
 """Votes that a language needs, and by which it must lead, before it overrules the hint."""
-_HAN_VOTE: Final = 0.75
+_HAN_VOTE: Final = 0.8
 _FOREIGN: Final = 1.25
 """A Spanish or Hindi word in an English sentence tells more than the other way round: who writes it speaks the language."""
 
@@ -26,10 +26,8 @@ _FOREIGN: Final = 1.25
 def detect(text: str, *, hint: Language | None = None) -> Language:
     """The language of the text; where the words do not tell ("ok", "555-0100"), the hint, else English."""
     votes = _votes(text)
-    if not votes:
-        return hint or "en"
-    (best, most), second = votes.most_common(1)[0], max((votes[hint],) if hint else (0.0,))
-    if hint and best != hint and (most < ENOUGH or most - second < ENOUGH):
+    best = max(LANGUAGES, key=lambda language: votes[language])
+    if hint and votes[best] - votes[hint] < ENOUGH:
         return hint
     return best
 
@@ -52,14 +50,14 @@ def _script(letter: str) -> Script:
     return "latin" if code < 0x0250 or 0x1E00 <= code <= 0x1EFF or 0x0300 <= code <= 0x036F else "other"
 
 
-def _votes(text: str) -> Counter[Language]:
-    votes: Counter[Language] = Counter()
+def _votes(text: str) -> dict[Language, float]:
+    votes: dict[Language, float] = dict.fromkeys(LANGUAGES, 0.0)
     for word in _WORD.findall(unicodedata.normalize("NFKC", text)):
         script = _script(word[0])
         if script == "han":
             votes["zh"] += _HAN_VOTE * len(word)
         elif script == "devanagari":
-            votes["hi"] += 1.0
+            votes["hi"] += _FOREIGN
         elif script == "latin":
             for language, weight in _latin(word):
                 votes[language] += weight
@@ -72,9 +70,8 @@ def _latin(word: str) -> Iterable[tuple[Language, float]]:
     plain = _plain(word)
     if plain in _TELLS_NOTHING:
         return ()
-    found = [language for language, words in _WORDS.items() if plain in words]
-    if found:
-        return [(language, (1.0 if language == "en" else _FOREIGN) / len(found)) for language in found]
+    if found := [(language, weight) for words, language, weight in _TABLES if plain in words]:
+        return [(language, weight / len(found)) for language, weight in found]
     if _SPANISH_LETTER.search(word):
         return [("es", _FOREIGN)]
     return _by_letters(plain) if len(plain) > 3 and word[1:].islower() else ()
@@ -96,11 +93,13 @@ def _plain(word: str) -> str:
 
 
 _WORD: Final = re.compile(
-    r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]+|[\u0900-\u0963\u0971-\u097f]+|[^\W\d_\u0900-\u097f\u3400-\u9fff\uf900-\ufaff]+(?:['\u2019][a-zA-Z]+)?"
+    r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]+|[\u0900-\u0963\u0971-\u097f]+|(?<![\d_])[^\W\d_\u0900-\u097f\u3400-\u9fff\uf900-\ufaff]++(?:['\u2019][a-zA-Z]+)?(?!\d)"
 )
 _SPANISH_MARKS: Final = re.compile("[¿¡]")
 _SPANISH_LETTER: Final = re.compile("[ñáéíóú]", re.IGNORECASE)
-_HINDI_SPELLING: Final = re.compile(r"[bdgkj]h(?=[aeiou])|aa|ee[nyk]|oon$|iye$|enge$|unga$|ega$|egi$|ata$|ati$|ate$|ein$|ain$")
+_HINDI_SPELLING: Final = re.compile(
+    r"[bdgkj]h(?=[aeiou])|aa|ee[nyk]|oon$|iye$|enge$|unga$|ega$|egi$|ata$|ati$|ate$|ein$|ain$"
+)
 
 
 def _words(text: str) -> frozenset[str]:
@@ -109,72 +108,121 @@ def _words(text: str) -> frozenset[str]:
 
 _TELLS_NOTHING: Final = _words(
     """
-    ok okay no si a me he has hi ha so do to main north south east west street clinic clinica hospital doctor dr dra covid covid-19 pcr mri ct
-    medicare medicaid wic app email web google whatsapp texas oregon general normal total final local animal hotel color error
-    plan formal capital legal social control virus diabetes fax sms wifi mg ml am pm vs id be on in es e o y u i la
+    ok okay no si a me he has ha so do to main north south east west street clinic clinica hospital doctor dr dra
+    covid covid-19 pcr mri ct
+    medicare medicaid wic app email web google whatsapp texas oregon general normal total final local animal hotel
+    color error
+    plan formal capital legal social control virus diabetes fax sms wifi mg ml am pm vs id o u
     """
 )
 """Names, abbreviations and words that two of the languages share, with those that are only letters of ids."""
-_TELLS_NOTHING -= _words("hi be on in es y la")  # they do tell
-
 _ENGLISH: Final = _words(
     """
-    the of and is are was were been be will would can could may might should must shall do does did don't doesn't didn't can't won't
-    i i'm i'd i've my mine you your you're yours we our us it its it's they them their this that these those there here what what's which
-    who whom whose when where why how if then than because but or not for from with without at by on in into about after before until
-    during over under between through an any some all every each both few more most other another only just also too very much many
-    have had having get got getting go going come take make made need want like know tell please thanks thank hello hey hi bye yes
-    good morning afternoon evening night today tomorrow yesterday tonight now soon late early again still already ever never always
-    monday tuesday wednesday thursday friday saturday sunday mon tue tues wed thu thurs fri sat sun weekend weekday weekdays
-    day days week weeks month months year years hour hours minute minutes time times open opens opening close closes closed closing
-    appointment appointments appt visit visits cost costs price prices pay paying bill insurance card money free cash number phone call
-    calling address parking bus where's who's child children kid kids baby son daughter husband wife mother father mom dad old
-    vaccine vaccines vaccination shot shots flu test tests testing results result blood lab labs pharmacy refill refills medicine
-    medicines medication medications prescription pain sick fever cough nurse dentist dental walk walk-in schedule reschedule cancel change
-    records record form forms bring see find help speak talk someone person new patient patients front desk sports physical birth
+    the of and is are was were been be will would can could may might should must shall do does did don't doesn't
+    didn't can't won't
+    i i'm i'd i've my mine you your you're yours we our us it its it's they them their this that these those there
+    here what what's which
+    who whom whose when where why how if then than because but or not for from with without at by on in into about
+    after before until
+    during over under between through an any some all every each both few more most other another only just also too
+    very much many
+    have had having get got getting go going come take make made need want like know tell please thanks thank hello
+    hey hi bye yes
+    """
+)
+_BORROWED: Final = _words(
+    """
+    thx fee sliding good morning afternoon evening night today tomorrow yesterday tonight now soon late early again
+    still already
+    ever never always
+    monday tuesday wednesday thursday friday saturday sunday mon tue tues wed thu thurs fri sat sun weekend weekday
+    weekdays
+    day days week weeks month months year years hour hours minute minutes time times open opens opening close closes
+    closed closing
+    appointment appointments appt visit visits cost costs price prices pay paying bill insurance card money free cash
+    number phone call
+    calling address parking bus where's who's child children kid kids baby son daughter husband wife mother father
+    mom dad old
+    vaccine vaccines vaccination shot shots flu test tests testing results result blood lab labs pharmacy refill
+    refills medicine
+    medicines medication medications prescription pain sick fever cough nurse dentist dental walk walk-in schedule
+    reschedule cancel change
+    records record form forms bring see find help speak talk someone person new patient patients front desk sports
+    physical birth
     x-ray xray interpreter language english spanish chinese wait long first next last same back out up down off
     headache stomach chest breathing symptoms symptom treatment infection disease health care people doctors
     """
 )
 _SPANISH: Final = _words(
     """
-    el los las un una unos unas de del al en por para con sin sobre entre hasta desde segun durante contra que como cuando donde
-    cuanto cuanta cuantos cuantas cual cuales quien quienes porque pero sino aunque si ya muy mas menos tan tanto tambien tampoco
-    yo tu usted ustedes ella ellos ellas nosotros mi mis su sus nuestro nuestra nos se le les lo esto este esta estos estas eso ese
-    esa aqui alli ahi es son soy eres era fue ser estar estoy estan hay haber he tengo tiene tienen tener puedo puede pueden
-    podemos poder quiero quiere necesito necesita debo hacer hago hace hacen ir voy va van dar dan da pedir ver saber se sabe
-    atienden aceptan abren abre abierto abierta abiertos cierran cierra cerrado cerrada ofrecen cobran cobra cuesta cuestan vale
+    el los las un una unos unas de del al en por para con sin sobre entre hasta desde segun durante contra que como
+    cuando donde
+    cuanto cuanta cuantos cuantas cual cuales quien quienes porque pero sino aunque si ya muy mas menos tan tanto
+    tambien tampoco
+    yo tu usted ustedes ella ellos ellas nosotros mi mis su sus nuestro nuestra nos se le les lo esto este esta estos
+    estas eso ese
+    esa aqui alli ahi es son soy eres era fue ser estar estoy estan hay haber he tengo tiene tienen tener puedo puede
+    pueden
+    podemos poder quiero quiere necesito necesita debo hacer hago hace hacen ir voy va van dar dan da pedir ver saber
+    se sabe
+    atienden aceptan abren abre abierto abierta abiertos cierran cierra cerrado cerrada ofrecen cobran cobra cuesta
+    cuestan vale
     hola gracias buenos buenas dias tardes noches adios favor ayuda ayudar por disculpe perdon
-    hoy manana ayer ahora luego despues antes tarde temprano siempre nunca todavia lunes martes miercoles jueves viernes sabado sabados
-    domingo domingos dia semana mes meses ano anos hora horas horario horarios minutos fin cita citas turno consulta precio precios
-    costo gratis dinero pagar pago seguro tarjeta numero telefono llamar llamo direccion estacionamiento nino ninos nina hijo hija
-    bebe esposo esposa madre padre mama papa vacuna vacunas gripe prueba pruebas examen examenes resultado resultados sangre
-    farmacia receta recetas medicina medicinas medicamento medicamentos dolor duele enfermo enferma fiebre tos enfermera dentista
-    medico medica espanol ingles idioma interprete otro otra otros otras todo toda todos todas algo alguien nada nadie cada mucho
-    mucha muchos bien mal mejor edad anos cancelar cambiar traer llevar documentos papeles necesario puedes tienes quiera
+    hoy manana ayer ahora luego despues antes tarde temprano siempre nunca todavia lunes martes miercoles jueves
+    viernes sabado sabados
+    domingo domingos dia semana mes meses ano anos hora horas horario horarios minutos fin cita citas turno consulta
+    precio precios
+    costo gratis dinero pagar pago seguro tarjeta numero telefono llamar llamo direccion estacionamiento nino ninos
+    nina hijo hija
+    bebe esposo esposa madre padre mama papa vacuna vacunas gripe prueba pruebas examen examenes resultado resultados
+    sangre
+    farmacia receta recetas medicina medicinas medicamento medicamentos dolor duele enfermo enferma fiebre tos
+    enfermera dentista
+    medico medica espanol ingles idioma interprete otro otra otros otras todo toda todos todas algo alguien nada
+    nadie cada mucho
+    mucha muchos bien mal mejor edad anos cancelar cambiar traer llevar documentos papeles necesario puedes tienes
+    quiera
     embarazada parto radiografia laboratorio clinicas paciente pacientes salud persona personas enfermedad y e
     """
 )
 _HINDI: Final = _words(
     """
-    hai hain tha thi thay hoon hun ho hota hoti hote hoga hogi honge hogaya hua hui hue raha rahi rahe gaya gayi gaye kya kyaa kab kaha
-    kahan kahaan kaise kaisa kaisi kitna kitni kitne kaun kaunsa kaunsi kon kyun kyu kyon kyunki nahi nahin nhi nai haan han ji
-    aap aapka aapki aapke apka apki apke apko aapko apna apni apne mera meri mere mujhe mujhko mai mein maine hum hume hamara hamari hamare
-    humein tum tumhara tera uska uski uske iska iski iske isko usko yeh ye yah woh wo voh ka ki ke ko par pe tak liye lie saath
-    sath bina pehle pahle baad bad andar bahar paas pass aur ya lekin magar agar toh bhi sirf bahut bohot thoda zyada jyada kam
+    hai hain tha thi thay hoon hun ho hota hoti hote hoga hogi honge hogaya hua hui hue raha rahi rahe gaya gayi gaye
+    kya kyaa kab kaha
+    kahan kahaan kaise kaisa kaisi kitna kitni kitne kaun kaunsa kaunsi kon kyun kyu kyon kyunki nahi nahin nhi nai
+    haan han ji
+    aap aapka aapki aapke apka apki apke apko aapko apna apni apne mera meri mere mujhe mujhko mai mein maine hum
+    hume hamara hamari hamare
+    humein tum tumhara tera uska uski uske iska iski iske isko usko yeh ye yah woh wo voh ka ki ke ko par pe tak liye
+    lie saath
+    sath bina pehle pahle baad bad andar bahar paas pass aur ya lekin magar agar toh bhi sirf bahut bohot thoda zyada
+    jyada kam
     aaj kal parso parson abhi subah shaam sham dopahar raat din mahina mahine hafta hafte saal baje bajey ghanta ghante
-    somvar somwar mangalvar mangalwar budhvar budhwar guruvar guruwar shukravar shukrawar shanivar shaniwar ravivar raviwar itvaar itwar
-    khula khuli khule khulta khulti khulte khulega khulegi khulenge band bandh karna karni karne karta karti karte karo kare karen
-    karein karu karun kar karke kiya kijiye dijiye dena deni dete deta deti diya lena leni lene lete leta lagta lagti lagte lagega lagegi
-    lagwana lagwani lagana milna milega milegi milenge milta milti milte mile mil sakta sakti sakte chahiye chahie chaiye chahta
-    chahti chahte wala wali wale aana aa aata aati jaana jana jata jati jaye bataiye batao bataye bataiyega batana batayein chahenge
-    dawai dawa dava dawaiyan ilaj ilaaj bimar beemar bimari bukhar dard khoon khun tika teeka janch jaanch paisa paise rupaye kharcha
-    kharch muft pata jagah bachcha bachche bacche baccha bachchon bacchon maa pita pati patni beta beti namaste namaskar shukriya
-    dhanyavad dhanyawad kripya krpya accha acha achha theek thik sab koi kuch kuchh doctor's pet sir-dard sar gala khansi saans
-    samay samai hindi bol baat kaam ghar gadi chalu shuru khatam zaroori zaruri jaruri zarurat jarurat umar
+    somvar somwar mangalvar mangalwar budhvar budhwar guruvar guruwar shukravar shukrawar shanivar shaniwar ravivar
+    raviwar itvaar itwar
+    khula khuli khule khulta khulti khulte khulega khulegi khulenge band bandh karna karni karne karta karti karte
+    karo kare karen
+    karein karu karun kar karke kiya kijiye dijiye dena deni dete deta deti diya lena leni lene lete leta lagta lagti
+    lagte lagega lagegi
+    lagwana lagwani lagana milna milega milegi milenge milta milti milte mile mil sakta sakti sakte chahiye chahie
+    chaiye chahta
+    chahti chahte wala wali wale aana aa aata aati jaana jana jata jati jaye bataiye batao bataye bataiyega batana
+    batayein chahenge
+    dawai dawa dava dawaiyan ilaj ilaaj bimar beemar bimari bukhar dard khoon khun tika teeka janch jaanch paisa
+    paise rupaye kharcha
+    kharch muft pata jagah bachcha bachche bacche baccha bachchon bacchon maa pita pati patni beta beti namaste
+    namaskar shukriya
+    dhanyavad dhanyawad kripya krpya accha acha achha theek thik sab koi kuch kuchh doctor's pet sir-dard sar gala
+    khansi saans
+    samay samai bol baat kaam ghar gadi chalu shuru khatam zaroori zaruri jaruri zarurat jarurat umar
     """
 )
-_WORDS: Final[dict[Language, frozenset[str]]] = {"en": _ENGLISH, "es": _SPANISH, "hi": _HINDI}
+_TABLES: Final[tuple[tuple[frozenset[str], Language, float], ...]] = (
+    (_ENGLISH, "en", 1.0),
+    (_BORROWED, "en", 0.6),  # an English word that the other languages use as well
+    (_SPANISH, "es", _FOREIGN),
+    (_HINDI, "hi", _FOREIGN),
+)
 
 # The groups of three letters that tell English from Spanish best in running text, accents left out; ^ and $ are a word's ends.
 _ENGLISH_GROUPS: Final = _words(

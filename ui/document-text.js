@@ -37,6 +37,8 @@ export function rendered({ text }, blocks, { span, top, pages }) {
   let page = /** @type {number|null|undefined} */ (null);
   /** @type {HTMLElement|null} */
   let list = null;
+  /** @type {number[]} levels of the headings above */
+  const above = [];
   for (const block of blocks) {
     if (pages && block.page && block.page !== page) {
       put(made.appendChild(element("p", { class: "page-number" })), "source_page", { page: block.page });
@@ -47,15 +49,17 @@ export function rendered({ text }, blocks, { span, top, pages }) {
     const grouped = block.kind === "item" || block.kind === "row";
     if (grouped && list?.className !== `${block.kind}s`) made.append((list = element("ul", { class: `${block.kind}s` })));
     if (grouped) list?.append(element("li", {}, ...words));
-    else made.append(element(block.kind === "heading" ? heading(block, top) : "p", {}, ...words));
+    else made.append(element(block.kind === "heading" ? heading(block, above, top) : "p", {}, ...words));
     if (!grouped) list = null;
   }
   return made;
 }
 
-/** @param {Block} block @param {number} top @returns {"h2"|"h3"|"h4"|"h5"|"h6"} */
-function heading({ level }, top) {
-  return /** @type {"h2"} */ (`h${Math.min(6, top + Math.max(0, (level ?? 1) - 1))}`);
+/** Documents skip levels; a page must not. @param {Block} block @param {number[]} above @param {number} top @returns {"h2"|"h3"|"h4"|"h5"|"h6"} */
+function heading({ level }, above, top) {
+  while (above.length && above[above.length - 1] >= (level ?? 1)) above.pop();
+  above.push(level ?? 1);
+  return /** @type {"h2"} */ (`h${Math.min(6, top + above.length - 1)}`);
 }
 
 /** @param {string[]} points @param {Block} block @param {Span|null} span @returns {(string|Node)[]} */

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 from litestar import Request
 from litestar.exceptions.http_exceptions import RequestEntityTooLarge
 from litestar.openapi.spec import OpenAPIMediaType, OpenAPIType, Operation, Reference, RequestBody, Schema
+from litestar.openapi.spec.enums import OpenAPIFormat
 from multipart import MultipartError, MultipartSegment, ParserLimitReached, PushMultipartParser  # type: ignore[import-untyped]  # it has none
 
 from appliance.errors import BadInput, TooLarge
+from appliance.message import LANGUAGES
 
 FORM_BYTES = 64 * 1024
 """What a form may weigh besides its file."""
@@ -76,14 +79,21 @@ class _Parts:
         return Upload(name=self._name, content=bytes(self._file), fields=fields)
 
 
+@dataclass
 class UploadOperation(Operation):
     """How /schema describes such a form."""
 
     def __post_init__(self) -> None:
-        text = Schema(type=OpenAPIType.STRING)
-        fields = ("title", "site", "language", "valid_from", "valid_until", "supersedes")
-        file = Schema(type=OpenAPIType.STRING, content_media_type="application/octet-stream")
-        properties: dict[str, Reference | Schema] = {"file": file, **dict.fromkeys(fields, text)}
+        text, day = Schema(type=OpenAPIType.STRING), Schema(type=OpenAPIType.STRING, format=OpenAPIFormat.DATE)
+        properties: dict[str, Reference | Schema] = {
+            "file": Schema(type=OpenAPIType.STRING, content_media_type="application/octet-stream"),
+            "title": text,
+            "site": text,
+            "language": Schema(type=OpenAPIType.STRING, enum=LANGUAGES),
+            "valid_from": day,
+            "valid_until": day,
+            "supersedes": text,
+        }
         form = Schema(type=OpenAPIType.OBJECT, required=["file"], properties=properties)
         self.request_body = RequestBody(
             required=True,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import msgspec
 from litestar import Request, Response, Router, delete, get, post, put
@@ -95,7 +95,7 @@ class NewMessage(msgspec.Struct, frozen=True, kw_only=True):
     """What a patient writes."""
 
     id: MessageName
-    text: str
+    text: Annotated[str, Meta(pattern=r"[^\s\u0000-\u001f\u007f]", description="At least one letter.")]
     language: Language | None = None
 
 
@@ -236,17 +236,19 @@ async def history(conversation: NamedDependency[Conversation], web: NamedDepende
     return History(id=conversation.id, language=conversation.language, turns=turns, live=live)
 
 
-@delete("/conversation", security=_COOKIE_NEEDED, responses=described(403, 404))
+@delete(
+    "/conversation",
+    security=_COOKIE_NEEDED,
+    responses=described(403, 404),
+    response_cookies=[Cookie(COOKIE, value="", path="/", max_age=0, httponly=True, samesite="strict")],
+)
 async def delete_conversation(
     conversation: NamedDependency[Conversation], web: NamedDependency[Web], hang_up: NamedDependency[HangUp]
-) -> Response[None]:
+) -> None:
     """Forget this conversation with everything said in it."""
     await web.live.stop_all(conversation.id)
     await web.conversations.delete(conversation.id)
     await hang_up(conversation.id)
-    gone = _cookie(web, "")
-    gone.max_age = 0
-    return Response(None, cookies=[gone])
 
 
 @put("/conversation/language", security=_COOKIE_NEEDED, status_code=204, responses=described(403, 404))
@@ -366,8 +368,7 @@ def _sse(event: Event) -> bytes:
 
 def _cookie(web: Web, token: str) -> Cookie:
     """Without a date: on a shared computer it is gone with the browser."""
-    same_site: Literal["strict"] = "strict"
-    return Cookie(COOKIE, value=token, path="/", httponly=True, secure=web.secure, samesite=same_site)
+    return Cookie(COOKIE, value=token, path="/", httponly=True, secure=web.secure, samesite="strict")
 
 
 def _message(conversation: Conversation, name: str, text: str, language: Language | None) -> Message:

@@ -10,12 +10,12 @@ _MONTHS: Final = """
     january february march april may june july august september october november december
     enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre diciembre
     जनवरी फरवरी मार्च अप्रैल मई जून जुलाई अगस्त सितंबर अक्टूबर नवंबर दिसंबर
-""".split()
+"""
 _OTHERWISE: Final = {
     "jan": 1, "feb": 2, "mar": 3, "apr": 4, "jun": 6, "jul": 7, "aug": 8, "sep": 9, "sept": 9, "oct": 10, "nov": 11, "dec": 12,
     "setiembre": 9, "फ़रवरी": 2, "सितम्बर": 9, "अक्तूबर": 10, "नवम्बर": 11, "दिसम्बर": 12,
 }  # fmt: skip
-_MONTH: Final = {name: place % 12 + 1 for place, name in enumerate(_MONTHS)} | _OTHERWISE
+_MONTH: Final = {name: place % 12 + 1 for place, name in enumerate(_MONTHS.split())} | _OTHERWISE
 _NAME: Final = "(?P<{}>" + "|".join(sorted(_MONTH, key=len, reverse=True)) + ")"
 
 DATE: Final = (

@@ -50,7 +50,8 @@ async def read(name: str, data: bytes, *, given: Metadata | None = None, limits:
 
 def too_large(size: int, limits: Limits) -> TooLarge:
     return TooLarge(
-        f"is {size / 2**20:.0f} MB large; the limit is {limits.upload_mb} MB (limits.upload_mb). Split it, or leave out its pictures"
+        f"is {size / 2**20:.0f} MB large; the limit is {limits.upload_mb} MB (limits.upload_mb). "
+        "Split it, or leave out its pictures"
     )
 
 
@@ -116,7 +117,9 @@ def _cut(answer: bytes, code: int | None, limits: Limits) -> Cut:
             f"needs more than {limits.memory_mb} MB of memory to open (knowledge.parse_memory_mb); "
             "split it, or save it as a text or HTML file"
         )
-    raise BadDocument(outcome.bad or f"took longer than {limits.seconds} seconds to read (knowledge.parse_seconds); split it")
+    raise BadDocument(
+        outcome.bad or f"took longer than {limits.seconds} seconds to read (knowledge.parse_seconds); split it"
+    )
 
 
 def _died(code: int | None) -> Outcome:

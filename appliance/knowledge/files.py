@@ -14,7 +14,24 @@ from appliance.errors import BadDocument, NotFound
 from appliance.knowledge.parsed import Metadata, known_fields, metadata_of
 from appliance.knowledge.reading import KINDS
 
-OFFICE: Final = frozenset(".doc .docm .dot .rtf .odt .pages .xls .xlsx .xlsm .ods .csv .ppt .pptx .odp .epub .tex .rst .xml .eml .msg".split())
+OFFICE: Final = frozenset(
+    (
+        ".doc",
+        ".docm",
+        ".dot",
+        ".rtf",
+        ".odt",
+        ".pages",
+        ".xls",
+        ".xlsx",
+        ".ods",
+        ".csv",
+        ".ppt",
+        ".pptx",
+        ".odp",
+        ".epub",
+    )
+)
 """Documents that cannot be read: in a folder they are named as failed. Pictures, scripts and the like are passed over."""
 
 

@@ -212,8 +212,8 @@ class Library:
 
 def passage_to_embed(whole: Cut, passage: PassageDraft) -> str:
     """What stands for a passage's meaning: its words under its headings."""
-    over = [title for title in (whole.title, *passage.heading) if title]
-    return "\n".join([" – ".join(over), whole.text[passage.start : passage.end]] if over else [whole.text[passage.start : passage.end]])
+    over = " – ".join(title for title in (whole.title, *passage.heading) if title)
+    return f"{over}\n{whole.text[passage.start : passage.end]}".strip()
 
 
 def sentence_to_embed(whole: Cut, passage: PassageDraft, place: int) -> str:

@@ -177,7 +177,7 @@ class _Cutting:
 
 
 def _kind(block: Block) -> SentenceKind:
-    return block.kind if block.kind in ("item", "row") else "sentence"  # type: ignore[return-value] # mypy does not narrow by `in`
+    return block.kind if block.kind in ("item", "row") else "sentence"
 
 
 def _depth(block: Block) -> int:
@@ -213,7 +213,20 @@ def _inside(block: Block) -> list[tuple[int, int]]:
     first = marker.end() if marker and marker.end() < len(block.text) else 0
     if block.kind == "item" and weight(block.text) <= LONGEST_ITEM:
         return [(first, len(block.text))]
-    return [(first + start, first + end) for start, end in sentences(block.text[first:])]
+    return _joined([(first + start, first + end) for start, end in sentences(block.text[first:])], block.text)
+
+
+def _joined(found: Sequence[tuple[int, int]], text: str) -> list[tuple[int, int]]:
+    """A short question or a bare "Yes." with the sentence after it: neither says anything alone."""
+    kept: list[tuple[int, int]] = []
+    for start, end in found:
+        before = text[slice(*kept[-1])] if kept else ""
+        words = weight(before)
+        if before and (words <= 2 or (words <= 10 and before[-1] in "?？")):
+            kept[-1] = (kept[-1][0], end)
+        else:
+            kept.append((start, end))
+    return kept
 
 
 _MARKER: Final = re.compile(r"(?:\d{1,3}|[a-zA-Z])[.)]\s+")

@@ -92,9 +92,14 @@ def _text(data: bytes, kind: str) -> Parsed:
 
 
 _OTHERS: Final = (
-    (b"%PDF-", "a PDF (.pdf)"), (b"PK\x03\x04", "a DOCX (.docx) or another archive"), (b"\xd0\xcf\x11\xe0", "an old Word file (.doc)"),
-    (b"{\\rtf", "a rich text (.rtf)"), (b"\x89PNG", "a picture"), (b"\xff\xd8\xff", "a picture"), (b"GIF8", "a picture"),
-)  # fmt: skip
+    (b"%PDF-", "a PDF (.pdf)"),
+    (b"PK\x03\x04", "a DOCX (.docx) or another archive"),
+    (b"\xd0\xcf\x11\xe0", "an old Word file (.doc)"),
+    (b"{\\rtf", "a rich text (.rtf)"),
+    (b"\x89PNG", "a picture"),
+    (b"\xff\xd8\xff", "a picture"),
+    (b"GIF8", "a picture"),
+)
 
 
 def main() -> None:

@@ -42,7 +42,7 @@ def _is_end(text: str, start: int, found: re.Match[str]) -> bool:
     mark = found["mark"]
     if mark[0] in "。！？；।॥" or "\n" in mark:
         return True
-    after = text[found.end() :].lstrip()
+    after = text[found.end() : found.end() + 60].lstrip()
     if mark[0] == "|":
         return bool(_ENDS_IN_HINDI.search(text, start, found.start()))
     if not after or after[0].islower():
@@ -90,23 +90,28 @@ def _pieces(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
         return
     first = start + whole.index(inner)
     last = first + len(inner)
+    pieces = [(first, last)]
     for cuts, most in ((_SEMICOLON, LONGEST), (_COMMA, ENDLESS), (_SPACE, ENDLESS)):
-        while weight(text[first:last]) > most and (found := _cut_before(cuts, text, first, last, most)):
-            yield first, found.start()
-            first = found.end()
+        pieces = [short for piece in pieces for short in _shortened(text, piece, cuts, most)]
+    yield from pieces
+
+
+def _shortened(text: str, piece: tuple[int, int], cuts: re.Pattern[str], most: int) -> Iterator[tuple[int, int]]:
+    """As few parts as are needed so that none has more than ``most`` words, where there are places to cut."""
+    first, last = piece
+    if weight(text[first:last]) <= most:
+        yield piece
+        return
+    length, end, begin = 0.0, first, first
+    for found in [*cuts.finditer(text, first + 1, last - 1), None]:
+        stop = found.start() if found else last
+        part = weight(text[begin:stop])
+        if length and length + part > most:
+            yield first, end
+            first, length = begin, 0.0
+        length, end = length + part, stop
+        begin = found.end() if found else last
     yield first, last
-
-
-def _cut_before(cuts: re.Pattern[str], text: str, first: int, last: int, most: int) -> re.Match[str] | None:
-    """The last place to cut that leaves no more than ``most`` words before it, else the first one at all."""
-    best = None
-    for found in cuts.finditer(text, first, last):
-        if found.start() == first or found.end() == last:
-            continue
-        if best and weight(text[first : found.start()]) > most:
-            break
-        best = found
-    return best
 
 
 _CANDIDATE: Final = re.compile(
@@ -123,26 +128,35 @@ _NUMBERING: Final = re.compile(r"\(?(?:\d{1,3}|[a-zA-Z]|[ivxIVX]{1,4})")
 _INITIAL: Final = re.compile(r"(?:[A-ZÁÉÍÓÚÑ]|(?:[A-Z]\.)+[A-Z]|EE\. ?UU|डॉ)")
 _HALF_DAY: Final = frozenset(("a.m", "p.m", "am", "pm"))
 _HALF_DAY_SPACED: Final = re.compile(r"\b[ap]\.\s?m$")
-_STREETS: Final = frozenset("st ave rd blvd ln dr".split()) - {"dr"}
-_NEVER_LAST: Final = frozenset(
+
+
+def _set(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_STREETS: Final = _set("st ave rd blvd ln")
+_NEVER_LAST: Final = _set(
     """
     dr dra mr mrs ms prof sr sra srta srs ud uds d dña lic ing gral mt ft vs approx aprox e.g i.e p.ej ej cf incl
     डॉ प्रो श्री सु कु पं
-    """.split()
+    """
 )
-_BEFORE_NUMBERS: Final = frozenset(
+_BEFORE_NUMBERS: Final = _set(
     """
     no nos nr núm num nº tel tels ext ph fax apt ste rm pág pag págs p pp art av avda c/ km fig sec vol ver
     jan feb mar apr jun jul aug sep sept oct nov dec ene abr ago dic नं क्र रु फ़ोन फोन
-    """.split()
+    """
 )
-_GRADED: Final = frozenset(
-    "vitamin vitamins vitamina hepatitis type types level grade part parts plan plans group class tipo nivel grado parte grupo clase".split()
+_GRADED: Final = _set(
+    """
+    vitamin vitamins vitamina hepatitis type types level grade part parts plan plans group class
+    tipo nivel grado parte grupo clase
+    """
 )
-_DAYS_AND_MONTHS: Final = frozenset(
+_DAYS_AND_MONTHS: Final = _set(
     """
     monday tuesday wednesday thursday friday saturday sunday mon tue tues wed thu thur thurs fri sat sun
     january february march april may june july august september october november december
     eastern central mountain pacific
-    """.split()
+    """
 )

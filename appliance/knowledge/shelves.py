@@ -18,7 +18,7 @@ from appliance.knowledge.parsed import Metadata, name_as_title
 from appliance.knowledge.passages import Cut, PassageDraft
 from appliance.knowledge.sites import site_of_heading, site_of_path, site_spelt
 from appliance.knowledge.words import fold, fts_words
-from appliance.message import DocumentId, Language, Span, now
+from appliance.message import DocumentId, Span, now
 from appliance.records.database import Connection, iso
 from models import Vectors
 
@@ -55,7 +55,9 @@ def unchanged(connection: Connection, place: Place, sha256: str) -> DocumentId |
 
 def paths(connection: Connection) -> dict[DocumentId, str]:
     """The documents that were learnt from files, with the files' places."""
-    return dict(connection.execute("SELECT id, path FROM document WHERE path IS NOT NULL AND status <> 'removed'").fetchall())
+    return dict(
+        connection.execute("SELECT id, path FROM document WHERE path IS NOT NULL AND status <> 'removed'").fetchall()
+    )
 
 
 def statuses(connection: Connection) -> list[DocumentStatus]:
@@ -129,7 +131,9 @@ def _sentences(connection: Connection, passage: int) -> list[Sentence]:
         'SELECT start, "end", text, kind, lead_start, lead_end FROM sentence WHERE passage = ? ORDER BY id', (passage,)
     ).fetchall()
     return [
-        Sentence(start=start, end=end, text=text, kind=kind, lead=None if lead is None else Span(start=lead, end=lead_end))
+        Sentence(
+            start=start, end=end, text=text, kind=kind, lead=None if lead is None else Span(start=lead, end=lead_end)
+        )
         for start, end, text, kind, lead, lead_end in rows
     ]
 
@@ -160,9 +164,15 @@ def _in_words(fields: Mapping[str, object], followed: object, reason: str) -> tu
     if begins > today:
         return "not_in_force", f"not in force before {begins}"
     if ends < today:
-        return ("superseded", f"{followed} has taken its place") if followed else ("not_in_force", f"was in force until {ends}")
+        return (
+            ("superseded", f"{followed} has taken its place")
+            if followed
+            else ("not_in_force", f"was in force until {ends}")
+        )
     counted = f"searchable: {_count(fields['passages'], 'passage')}, {_count(fields['sentences'], 'sentence')}"
-    until = f"; until {ends}" + (f", then {followed} takes its place" if followed else "") if fields["valid_until"] else ""
+    until = (
+        f"; until {ends}" + (f", then {followed} takes its place" if followed else "") if fields["valid_until"] else ""
+    )
     return "searchable", counted + until + (f"; {reason}" if reason else "")
 
 
@@ -221,7 +231,9 @@ def swap_vectors(
     """Every vector by those of another embedder, which may have more dimensions or fewer."""
     for table, columns in (("passage_vec", ", language TEXT, site TEXT"), ("sentence_vec", "")):
         connection.execute(f"DROP TABLE {table}")
-        connection.execute(f"CREATE VIRTUAL TABLE {table} USING vec0 (id INTEGER PRIMARY KEY, embedding float[{dimensions}]{columns})")
+        connection.execute(
+            f"CREATE VIRTUAL TABLE {table} USING vec0 (id INTEGER PRIMARY KEY, embedding float[{dimensions}]{columns})"
+        )
     for number, (passages, sentences) in vectors.items():
         _put_vectors(connection, number, passages, sentences)
     connection.execute("DELETE FROM embedder")
@@ -265,8 +277,18 @@ def _put_passages(connection: Connection, number: DocumentId, whole: Cut) -> Non
     for ordinal, one in enumerate(whole.passages):
         text = whole.text[one.start : one.end]
         passage = connection.execute(
-            """INSERT INTO passage (document, start, "end", text, heading, page, language, ordinal) VALUES (?, ?, ?, ?, ?, ?, ?, ?)""",
-            (number, one.start, one.end, text, msgspec.json.encode(one.heading).decode(), one.page, one.language, ordinal),
+            """INSERT INTO passage (document, start, "end", text, heading, page, language, ordinal)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?)""",
+            (
+                number,
+                one.start,
+                one.end,
+                text,
+                msgspec.json.encode(one.heading).decode(),
+                one.page,
+                one.language,
+                ordinal,
+            ),
         ).lastrowid
         connection.execute(
             "INSERT INTO passage_fts (rowid, title_words, heading_words, words) VALUES (?, ?, ?, ?)",
@@ -275,7 +297,15 @@ def _put_passages(connection: Connection, number: DocumentId, whole: Cut) -> Non
         connection.executemany(
             'INSERT INTO sentence (passage, start, "end", text, kind, lead_start, lead_end) VALUES (?, ?, ?, ?, ?, ?, ?)',
             [
-                (passage, said.start, said.end, said.text, said.kind, said.lead and said.lead.start, said.lead and said.lead.end)
+                (
+                    passage,
+                    said.start,
+                    said.end,
+                    said.text,
+                    said.kind,
+                    said.lead and said.lead.start,
+                    said.lead and said.lead.end,
+                )
                 for said in one.sentences
             ],
         )

@@ -34,7 +34,9 @@ _LONGEST: Final = 80
 _WHAT: Final = r"(?:\s?(?:clinic|site|office|院区|诊所|分院|क्लिनिक))?"
 # At the beginning or after a word that points to a place, and with nothing after it but a mark or a place's word.
 _NAMED: Final = (
-    r"(?:^|[-–—:|,(（：，]\s?|\b(?:at|in|for|en|de|clinic|clinica|sede)\s(?:the\s|la\s|sede\s|clinica\s)*){}" + _WHAT + r"(?:$|\s?[-–—:|,)）：，]|\s(?:में|पर|के)\b)"
+    r"(?:^|[-–—:|,(（：，]\s?|\b(?:at|in|for|en|de|clinic|clinica|sede)\s(?:the\s|la\s|sede\s|clinica\s)*){}"
+    + _WHAT
+    + r"(?:$|\s?[-–—:|,)）：，]|\s(?:में|पर|के)\b)"
 )
 
 

@@ -80,7 +80,8 @@ def _pattern(text: str) -> re.Pattern[str]:
 
 _FROM: Final = _pattern(rf"{_SUBJECT}(?:{_STARTS}{_COLON}{_DAY}{_TAIL}|{_DAY_FIRST})")
 _BOTH: Final = _pattern(
-    rf"{_SUBJECT}(?:{_STARTS}|valid|in effect|effective|vigente|válid[oa]s?|有效期)?{_COLON}(?:from |del? |desde )?{_DAY}{_TO}{_DAY}{_TAIL}"
+    rf"{_SUBJECT}(?:{_STARTS}|valid|in effect|effective|vigente|válid[oa]s?|有效期)?{_COLON}(?:from |del? |desde )?"
+    rf"{_DAY}{_TO}{_DAY}{_TAIL}"
 )
 _UNTIL: Final = _pattern(rf"{_SUBJECT}(?:{_ENDS}{_COLON}{_DAY}{_TAIL}|{_DAY} ?तक मान्य(?: है)?)")
 _PAGE: Final = r"(?:document|page|notice|version|price list|policy|leaflet|schedule)"

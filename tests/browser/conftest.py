@@ -39,7 +39,9 @@ async def appliance_url() -> AsyncIterator[str]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    server = await asyncio.create_subprocess_exec(sys.executable, str(Path(__file__).with_name("twin_server.py")), str(port))
+    server = await asyncio.create_subprocess_exec(
+        sys.executable, str(Path(__file__).with_name("twin_server.py")), str(port)
+    )
     url = f"http://127.0.0.1:{port}"
     await _up(url)
     yield url
@@ -61,15 +63,24 @@ async def open_page(browser: Browser, appliance_url: str) -> AsyncIterator[OpenP
     errors: list[str] = []
     contexts = []
 
-    async def opened(*, language: str = "en", width: int = 1280, height: int = 800, path: str = "/", **settings: Any) -> Page:
+    async def opened(
+        *, language: str = "en", width: int = 1280, height: int = 800, path: str = "/", **settings: Any
+    ) -> Page:
         context = await browser.new_context(
-            base_url=appliance_url, locale=LOCALES[language], viewport={"width": width, "height": height}, reduced_motion="reduce", **settings
+            base_url=appliance_url,
+            locale=LOCALES[language],
+            viewport={"width": width, "height": height},
+            reduced_motion="reduce",
+            **settings,
         )
         contexts.append(context)
         context.set_default_timeout(8000)
         page = await context.new_page()
         page.on("pageerror", lambda error: errors.append(str(error)))
-        page.on("console", lambda message: errors.append(message.text) if "Content Security Policy" in message.text else None)
+        page.on(
+            "console",
+            lambda message: errors.append(message.text) if "Content Security Policy" in message.text else None,
+        )
         await page.goto(path)
         if path == "/" and settings.get("java_script_enabled", True):
             await page.locator("#examples button").first.wait_for()

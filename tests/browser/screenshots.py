@@ -10,7 +10,12 @@ from playwright.async_api import Browser, Page, async_playwright
 
 SIZES = {"phone": (390, 844), "tablet": (820, 1180), "desk": (1280, 800)}
 LOCALES = {"en": "en-US", "es": "es-US", "zh": "zh-CN", "hi": "hi-IN"}
-EMERGENCIES = {"en": "I have chest pain and cannot breathe", "es": "Tengo un fuerte dolor de pecho", "zh": "我胸痛，喘不过气", "hi": "मेरे सीने में दर्द है"}
+EMERGENCIES = {
+    "en": "I have chest pain and cannot breathe",
+    "es": "Tengo un fuerte dolor de pecho",
+    "zh": "我胸痛，喘不过气",
+    "hi": "मेरे सीने में दर्द है",
+}
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"]  # fmt: skip
 
 

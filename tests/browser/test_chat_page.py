@@ -75,6 +75,14 @@ async def test_a_connection_that_breaks_again_and_again_loses_and_doubles_nothin
     await expect(page.locator("patient-turn")).to_have_count(1)
 
 
+async def test_an_event_that_comes_twice_or_not_at_all_is_mended(open_page: OpenPage) -> None:
+    page = await open_page()
+    lost = await stutter(page, loses=5)
+    answer = await ask_example(page)
+    assert lost == [5]
+    assert await shown(answer) == await told(page)
+
+
 async def test_where_no_socket_can_be_opened_the_answer_comes_as_a_stream(open_page: OpenPage) -> None:
     page = await open_page()
     await page.add_init_script(NO_SOCKET)
@@ -149,14 +157,16 @@ async def test_another_language_changes_the_page_and_the_next_answer(open_page: 
 
 
 @pytest.mark.parametrize("language", ["en", "es", "zh", "hi"])
-async def test_the_page_speaks_the_browsers_language_and_marks_words_of_others(open_page: OpenPage, language: str) -> None:
+async def test_the_page_speaks_the_browsers_language_and_marks_words_of_others(
+    open_page: OpenPage, language: str
+) -> None:
     page = await open_page(language=language)
     await expect(page.locator("html")).to_have_attribute("lang", "zh-Hans" if language == "zh" else language)
     answer = await ask_example(page)
     for quote in await answer.locator("blockquote").all():
         own = await quote.evaluate("(quote) => quote.closest('[lang]').lang")
-        han, nagari = (bool(re.search(pattern, await quote.inner_text())) for pattern in ("[一-鿿]", "[ऀ-ॿ]"))
-        assert (own == "zh-Hans", own == "hi") == (han, nagari)
+        words = await quote.inner_text()
+        assert (own == "zh-Hans", own == "hi") == (bool(re.search("[一-鿿]", words)), bool(re.search("[ऀ-ॿ]", words)))
 
 
 async def test_who_writes_another_language_is_offered_the_page_in_it(open_page: OpenPage) -> None:
@@ -331,7 +341,7 @@ async def test_text_size_and_colors_are_chosen_and_remembered(open_page: OpenPag
 async def test_without_script_the_emergency_number_is_there(open_page: OpenPage) -> None:
     page = await open_page(java_script_enabled=False)
     await expect(page.locator("noscript a[href='tel:911']").first).to_be_visible()
-    await expect(page.get_by_text("turn it on, or call your clinic")).to_be_visible()
+    await expect(page.locator(".without-script p").nth(1)).to_be_visible()
 
 
 async def test_paper_shows_the_answer_and_not_the_buttons(open_page: OpenPage) -> None:
@@ -398,7 +408,10 @@ async def tab_to(page: Page, selector: str, *, backwards: bool = False) -> None:
     """Press Tab until the focus is on, or around, what the selector finds."""
     for _ in range(60):
         await page.keyboard.press("Shift+Tab" if backwards else "Tab")
-        if await page.evaluate("(selector) => document.activeElement.matches(selector) || !!document.activeElement.querySelector(selector)", selector):
+        if await page.evaluate(
+            "(selector) => document.activeElement.matches(selector) || !!document.activeElement.querySelector(selector)",
+            selector,
+        ):
             return
     raise AssertionError(f"no key leads to {selector}")
 
@@ -431,6 +444,26 @@ async def break_sockets(page: Page, *, after: list[int]) -> list[int]:
 
     await page.route_web_socket("**/api/conversation/socket", joined)
     return deaths
+
+
+async def stutter(page: Page, *, loses: int) -> list[int]:
+    """Each event comes twice, but the one with this number gets lost the first time. Returns what was lost."""
+    lost: list[int] = []
+
+    def joined(line: WebSocketRoute) -> None:
+        server = line.connect_to_server()
+
+        def to_page(message: str | bytes) -> None:
+            seq = json.loads(message).get("seq")
+            if seq == loses and not lost:
+                return lost.append(seq)
+            line.send(message)
+            return line.send(message)
+
+        server.on_message(to_page)
+
+    await page.route_web_socket("**/api/conversation/socket", joined)
+    return lost
 
 
 async def hold_back(page: Page, *, after: int) -> list[dict[str, Any]]:

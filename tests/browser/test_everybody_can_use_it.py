@@ -81,46 +81,40 @@ async def test_axe_finds_nothing_to_object_to(open_page: OpenPage, state: State,
     page = await open_page(color_scheme=theme, width=390 if theme == "dark" else 1280)
     await state(page)
     await page.evaluate(AXE.read_text())
-    found = await page.evaluate("axe.run({runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']})")
+    found = await page.evaluate(
+        "axe.run({runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']})"
+    )
     told = [(one["impact"], one["id"], [node["target"] for node in one["nodes"]]) for one in found["violations"]]
     assert told == [], json.dumps(told, indent=1)
 
 
-@pytest.mark.parametrize("language", ["en", "es", "zh", "hi"])
+@pytest.mark.parametrize("language", ["es", "hi"])  # the longest words of the four
 @pytest.mark.parametrize("state", STATES)
-async def test_nothing_scrolls_sideways_at_320_pixels(open_page: OpenPage, state: State, language: str) -> None:
+async def test_at_320_pixels_nothing_scrolls_sideways_and_every_target_is_large(
+    open_page: OpenPage, state: State, language: str
+) -> None:
     page = await open_page(language=language, width=320, height=640)
     await state(page)
     assert await page.evaluate("document.documentElement.scrollWidth") <= 320
-    assert await page.evaluate("[...document.querySelectorAll('dialog[open]')].every((dialog) => dialog.scrollWidth <= dialog.clientWidth)")
+    assert await page.evaluate(
+        "[...document.querySelectorAll('dialog[open]')].every((dialog) => dialog.scrollWidth <= dialog.clientWidth)"
+    )
+    assert await small_targets(page) == []
 
 
-@pytest.mark.parametrize("state", STATES)
-async def test_at_200_percent_nothing_scrolls_sideways_and_the_question_box_is_reached(open_page: OpenPage, state: State) -> None:
+@pytest.mark.parametrize("state", [empty, answered, source, emergency, menu, privacy])
+async def test_at_200_percent_nothing_scrolls_sideways_and_there_is_room_to_read(
+    open_page: OpenPage, state: State
+) -> None:
     page = await open_page(language="es", width=640, height=400)
     await page.evaluate("localStorage.setItem('size', 'largest')")
     await page.reload()
     await page.locator("#examples button").first.wait_for()
     await state(page)
     assert await page.evaluate("document.documentElement.scrollWidth") <= 640
-    if state is answered:
-        pinned = await page.locator("#pinned").bounding_box()
-        assert pinned and pinned["height"] < 200, "what stays on the screen must leave room to read"
-
-
-@pytest.mark.parametrize("state", STATES)
-async def test_every_target_is_large_enough_for_a_trembling_finger(open_page: OpenPage, state: State) -> None:
-    page = await open_page(width=390, height=844)
-    await state(page)
-    small = await page.evaluate(
-        """(least) => [...document.querySelectorAll("button, select, textarea, a[href], label:has(input)")]
-          .filter((target) => target.checkVisibility({visibilityProperty: true}) && !target.matches(".skip, .aside"))
-          .map((target) => [target.outerHTML.slice(0, 90), target.getBoundingClientRect()])
-          .filter(([, box]) => box.width && (box.height < least || box.width < least))
-          .map(([name, box]) => `${name} ${box.width}x${box.height}`)""",
-        LEAST_TARGET,
-    )
-    assert small == []
+    pinned = await page.locator("#pinned").bounding_box()
+    assert pinned
+    assert pinned["height"] < 200
 
 
 async def test_the_page_with_an_answer_weighs_less_than_150_kilobytes(open_page: OpenPage) -> None:
@@ -148,3 +142,16 @@ async def test_text_can_be_spaced_as_wcag_asks_without_losing_words(open_page: O
       .filter((one) => one.checkVisibility() && !one.matches(".aside, .chip") && one.scrollWidth > one.clientWidth + 1).map((one) => one.textContent)""")
     assert cut == []
     assert await page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+async def small_targets(page: Page) -> list[str]:
+    """What a trembling finger would miss."""
+    found: list[str] = await page.evaluate(
+        """(least) => [...document.querySelectorAll("button, select, textarea, a[href], label:has(input)")]
+          .filter((target) => target.checkVisibility({visibilityProperty: true}) && !target.matches(".skip, .aside"))
+          .map((target) => [target, target.getBoundingClientRect()])
+          .filter(([, box]) => box.width && (box.height < least || box.width < least))
+          .map(([target, box]) => `${target.outerHTML.slice(0, 90)} ${box.width}x${box.height}`)""",
+        LEAST_TARGET,
+    )
+    return found

@@ -22,9 +22,7 @@ from litestar.static_files import create_static_files_router
 
 UI = Path(__file__).parents[2] / "ui"
 LANGUAGES = ("en", "es", "zh", "hi")
-POLICY = (
-    "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'"
-)
+POLICY = "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'"
 
 EXAMPLES = {
     "en": ["When is Main Street open on Saturday?", "How much is a visit without insurance?", "How do I get a refill?"],
@@ -37,7 +35,10 @@ CLINIC = {
     "languages": LANGUAGES,
     "emergency_number": "911",
     "phone": "(541) 555-0100",
-    "hours": {"timezone": "America/Los_Angeles", "week": {day: [["08:00", "18:00"]] for day in ("mon", "tue", "wed", "thu", "fri")}},
+    "hours": {
+        "timezone": "America/Los_Angeles",
+        "week": {day: [["08:00", "18:00"]] for day in ("mon", "tue", "wed", "thu", "fri")},
+    },
     "examples": EXAMPLES,
     "retention_days": 30,
     "accent": "#0f5f63",
@@ -45,7 +46,12 @@ CLINIC = {
 
 LINES = [
     ("heading", 1, None, "Opening hours: Main Street"),
-    ("paragraph", None, 1, "These hours are for 410 Main Street only 🏥. North and Cedar Children have their own hours."),
+    (
+        "paragraph",
+        None,
+        1,
+        "These hours are for 410 Main Street only 🏥. North and Cedar Children have their own hours.",
+    ),
     ("heading", 2, 1, "Saturday and Sunday"),
     ("row", None, 1, "Saturday; Clinic: 9:00 a.m. to 1:00 p.m.; Laboratory: 8:00 a.m. to 11:00 a.m."),
     ("row", None, 1, "Sunday; Clinic: Closed; Laboratory: Closed"),
@@ -83,7 +89,15 @@ def document() -> dict[str, Any]:
     for kind, level, page, words in LINES:
         blocks.append({"kind": kind, "level": level, "start": len(text), "end": len(text) + len(words), "page": page})
         text += words + "\n"
-    return {"id": "hours", "revision": 3, "title": "Opening hours: Main Street", "language": "en", "valid_from": "2026-09-06", "text": text, "blocks": blocks}
+    return {
+        "id": "hours",
+        "revision": 3,
+        "title": "Opening hours: Main Street",
+        "language": "en",
+        "valid_from": "2026-09-06",
+        "text": text,
+        "blocks": blocks,
+    }
 
 
 DOCUMENT = document()
@@ -128,14 +142,23 @@ def parts_of(kind: str, language: str) -> list[dict[str, Any]]:
     clinic = {"type": "call", "label": call, "number": CLINIC["phone"], "urgent": False}
     opening = {"type": "opening", "kind": kind, "language": language}
     if kind == "emergency":
-        calls = [{"type": "call", "label": f"{service}", "number": "911", "urgent": True}, {"type": "call", "label": poison, "number": "1-800-222-1222"}]
+        calls = [
+            {"type": "call", "label": f"{service}", "number": "911", "urgent": True},
+            {"type": "call", "label": poison, "number": "1-800-222-1222"},
+        ]
         return [opening, *words(emergency, "ours"), *calls]
     if kind in ("unknown", "declined"):
         return [opening, *words(unknown if kind == "unknown" else declined, "ours"), clinic]
     if kind == "contact":
         return [opening, *words(contact + "\n", "ours"), *quote(3, 1), clinic]
     if kind == "generated":
-        return [opening, *words("On Saturday the clinic is open from 9 to 1.", "written"), citation(3, 1), *words(" Please come early.", "written"), citation(6, 2)]
+        return [
+            opening,
+            *words("On Saturday the clinic is open from 9 to 1.", "written"),
+            citation(3, 1),
+            *words(" Please come early.", "written"),
+            citation(6, 2),
+        ]
     notice = [{"type": "notice", "code": "source_language", "text": foreign}] if foreign else []
     return [opening, *notice, *words(lead + "\n", "ours"), *quote(3, 1), *quote(6, 2)]
 
@@ -189,7 +212,9 @@ def language_of(text: str, wished: str | None) -> str:
     return "es" if re.search(r"[¿áéíóúñ]|dolor|dosis", text) else "en"
 
 
-def say(conversation: Conversation, message_id: str, text: str, language: str | None, kind: str | None = None) -> Saying:
+def say(
+    conversation: Conversation, message_id: str, text: str, language: str | None, kind: str | None = None
+) -> Saying:
     if message_id not in conversation.sayings:
         kind = kind or next((name for name, trigger in TRIGGERS.items() if trigger.search(text)), "quoted")
         saying = conversation.sayings[message_id] = Saying(message_id, text, language_of(text, language), kind)
@@ -240,7 +265,10 @@ async def conversation(request: Request[Any, Any, Any]) -> dict[str, Any]:
         turns.append(common | {"role": "patient", "text": saying.text, "parts": None, "kind": None, "complete": True})
         parts = [event["part"] for event in saying.events if event["type"] == "part"]
         if saying.over:
-            turns.append(common | {"role": "assistant", "text": "", "parts": parts, "kind": saying.kind, "complete": not saying.stopped})
+            turns.append(
+                common
+                | {"role": "assistant", "text": "", "parts": parts, "kind": saying.kind, "complete": not saying.stopped}
+            )
         else:
             live = {"message_id": saying.id, "last_seq": len(saying.events)}
     return {"id": found.id, "language": found.language, "turns": turns, "live": live}
@@ -275,7 +303,9 @@ async def events(request: Request[Any, Any, Any], message_id: str, after: int = 
 
     async def stream() -> AsyncGenerator[ServerSentEventMessage, None]:
         async for event in saying.follow(after):
-            yield ServerSentEventMessage(data=msgspec.json.encode(event).decode(), id=str(event["seq"]), event=event["type"])
+            yield ServerSentEventMessage(
+                data=msgspec.json.encode(event).decode(), id=str(event["seq"]), event=event["type"]
+            )
 
     return ServerSentEvent(stream())
 

@@ -76,7 +76,7 @@ def test_the_clinics_own_files_are_checked_at_start(tmp_path: Path):
     good = Server(certificate=str(one.certificate), private_key=str(one.private_key))
     assert tls(good, tmp_path) == one
     for certificate, key, word in (
-        (one.certificate, other.private_key, "belong together"),
+        (one.certificate, other.private_key, "belongs together"),
         (tmp_path / "none.pem", one.private_key, "cannot be read"),
         (one.private_key, one.private_key, "cannot be read"),
     ):
@@ -108,7 +108,8 @@ class TestServed:
         old = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         old.check_hostname, old.verify_mode = False, ssl.CERT_NONE
         old.set_ciphers("DEFAULT:@SECLEVEL=0")
-        old.minimum_version = old.maximum_version = ssl.TLSVersion.TLSv1_1
+        with pytest.deprecated_call():
+            old.minimum_version = old.maximum_version = ssl.TLSVersion.TLSv1_1
         async with httpx.AsyncClient(verify=old) as client:
             with pytest.raises(httpx.ConnectError):
                 await client.get(house.origin)

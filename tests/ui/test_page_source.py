@@ -14,7 +14,10 @@ PAGES = sorted(UI.glob("*.html"))
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda file: file.name)
 def test_no_script_makes_elements_out_of_markup(script: Path) -> None:
-    assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function|DOMParser", script.read_text("utf-8"))
+    assert not re.search(
+        r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function|DOMParser",
+        script.read_text("utf-8"),
+    )
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda file: file.name)

@@ -50,7 +50,9 @@ def test_every_word_is_used_and_every_used_word_exists() -> None:
 def test_nobody_is_blamed_and_nothing_is_magic() -> None:
     for language in ("es", "zh", "hi"):
         assert not re.search(r"\bIA\b|mágic|魔|जादू", " ".join(words(language).values()))
-    assert not re.search(r"\boops\b|\bAI\b|magic|invalid|\berror\b", " ".join(entry["text"] for entry in ENGLISH.values()), re.IGNORECASE)
+    assert not re.search(
+        r"\boops\b|\bAI\b|magic|invalid|\berror\b", " ".join(entry["text"] for entry in ENGLISH.values()), re.IGNORECASE
+    )
 
 
 def names(text: str) -> set[str]:

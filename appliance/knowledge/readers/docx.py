@@ -34,7 +34,9 @@ def read(data: bytes, *, memory_mb: int) -> Parsed:
         document = docx.Document(io.BytesIO(data))
         blocks = tuple(_Word(document).blocks())
     except (KeyError, ValueError, AttributeError, zipfile.BadZipFile, XMLSyntaxError) as error:
-        raise BadDocument("is damaged, or of a kind of DOCX that cannot be read; save it anew as a Word document (.docx)") from error
+        raise BadDocument(
+            "is damaged, or of a kind of DOCX that cannot be read; save it anew as a Word document (.docx)"
+        ) from error
     title = tidy(document.core_properties.title or "")
     headed = any(block.kind == "heading" for block in blocks)
     metadata = Metadata(title=title) if title and not headed and not _NO_TITLE.match(title) else Metadata()
@@ -49,7 +51,9 @@ def _check(data: bytes, memory_mb: int) -> None:
     if data.startswith(b"\xd0\xcf\x11\xe0"):
         locked = "EncryptedPackage".encode("utf-16-le") in data
         raise BadDocument(
-            "is password-protected; save it without a password" if locked else "is an old Word file (.doc); save it as DOCX"
+            "is password-protected; save it without a password"
+            if locked
+            else "is an old Word file (.doc); save it as DOCX"
         )
     try:
         parts = zipfile.ZipFile(io.BytesIO(data)).infolist()
@@ -198,7 +202,9 @@ class _Word:
         texts: list[list[str | None]] = []
         for line in lines:
             above = texts[-1] if texts else []
-            texts.append([_cell_text(cell, above[place] if place < len(above) else None) for place, cell in enumerate(line)])
+            texts.append(
+                [_cell_text(cell, above[place] if place < len(above) else None) for place, cell in enumerate(line)]
+            )
         yield from rows(texts, headed=True if _is_head(next(_children(table, "tr")), lines[0]) else None)
 
 

@@ -166,22 +166,27 @@ class _Page:
         return Block(kind="item", text=f"{number}. {line}" if number is not None else line, level=len(self._lists))
 
 
+def _names(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
 _BREAK: Final = "\v"
 _HEADINGS: Final = frozenset(f"h{level}" for level in range(1, 7))
-_BLOCKS: Final = _HEADINGS | frozenset(
+_BLOCKS: Final = _HEADINGS | _names(
     """
     address article aside blockquote body caption center dd details dialog div dl dt fieldset figcaption figure footer form
     header hgroup hr legend li main menu ol p pre section summary table tbody td tfoot th thead tr ul
-    """.split()
+    """
 )
-_LEFT_OUT: Final = frozenset(
+_LEFT_OUT: Final = _names(
     """
     applet area audio base button canvas datalist del embed frame frameset head iframe img input link map meta nav noscript object
     optgroup option param progress s script search select source strike style svg template textarea title track video
-    """.split()
+    """
 )
 _UNSEEN: Final = re.compile(
-    r"display\s*:\s*none|visibility\s*:\s*hidden|font-size\s*:\s*0(?![.\d])|opacity\s*:\s*0(?![.\d])|line-through", re.IGNORECASE
+    r"display\s*:\s*none|visibility\s*:\s*hidden|font-size\s*:\s*0(?![.\d])|opacity\s*:\s*0(?![.\d])|line-through",
+    re.IGNORECASE,
 )
 
 
@@ -223,7 +228,8 @@ def _words_in(element: HtmlElement) -> str:
     walk = iterwalk(element, events=("start", "end"))
     for event, inner in walk:
         if event == "end":
-            words.append((" " if inner.tag in _BLOCKS or inner.tag == "br" else "") + (inner.tail or "" if inner is not element else ""))
+            words.append(" " if inner.tag in _BLOCKS or inner.tag == "br" else "")
+            words.append((inner.tail or "") if inner is not element else "")
         elif _seen(inner):
             words.append(inner.text or "")
         else:

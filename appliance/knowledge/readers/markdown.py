@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
+from appliance.errors import BadDocument
 from appliance.knowledge.parsed import Block, Metadata, Parsed, metadata_of, tidy
 from appliance.knowledge.readers.tables import rows
 
@@ -13,11 +14,16 @@ if TYPE_CHECKING:
     from markdown_it.token import Token
 
 
+DEEPEST: Final = 60
+
+
 def read(text: str) -> Parsed:
     from markdown_it import MarkdownIt
 
     metadata, body = _front_matter(text)
-    tokens = MarkdownIt("commonmark", {"maxNesting": 40}).enable(["table", "strikethrough"]).parse(body)
+    tokens = MarkdownIt("commonmark", {"maxNesting": DEEPEST}).enable(["table", "strikethrough"]).parse(body)
+    if any(token.level >= DEEPEST - 1 for token in tokens):  # the parser passes over what is deeper
+        raise BadDocument("is nested too deeply to be read: lists in lists in lists; save it in a simpler form")
     return Parsed(blocks=tuple(_Walk().blocks(tokens)), metadata=metadata)
 
 
@@ -72,7 +78,9 @@ class _Walk:
                     for line in _lines(token):
                         yield self._block(line, heading)
                 case "fence" | "code_block":
-                    yield from (Block(kind="paragraph", text=line) for line in map(tidy, token.content.splitlines()) if line)
+                    yield from (
+                        Block(kind="paragraph", text=line) for line in map(tidy, token.content.splitlines()) if line
+                    )
                 case "html_block":
                     yield from _html(token.content)
 
@@ -114,6 +122,6 @@ def _lines(token: Token) -> list[str]:
 def _html(text: str) -> Sequence[Block]:
     if text.startswith("<!--"):
         return ()
-    from appliance.knowledge.readers import html
+    from appliance.knowledge.readers.html import read as read_html
 
-    return html.read(text).blocks
+    return read_html(text).blocks

@@ -18,6 +18,18 @@ LONGEST_HEADING: Final = 10
 
 def decoded(data: bytes) -> str:
     """Bytes as text: what a mark at the beginning says, UTF-8, UTF-16, then the old encodings of China and of the West."""
+    text = _guessed(data)
+    if len(_CONTROL.findall(text[:20_000])) > len(text[:20_000]) / 50:
+        raise BadDocument(
+            "is not text: it holds bytes that no text has; if it is of another kind, give its name that ending"
+        )
+    return text
+
+
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0e-\x1b\x7f\ufffd]")
+
+
+def _guessed(data: bytes) -> str:
     for mark, encoding in _MARKS:
         if data.startswith(mark):
             return _strict(data, encoding)
@@ -51,7 +63,9 @@ def _without_mark(data: bytes) -> str:
     even, odd = head[::2].count(0), head[1::2].count(0)
     if max(even, odd) > 10 * min(even, odd) and max(even, odd) * 8 > len(head) // 2:
         return _strict(data, "utf-16-be" if even > odd else "utf-16-le")
-    raise BadDocument("is not text: it holds bytes that no text has; if it is of another kind, give its name that ending")
+    raise BadDocument(
+        "is not text: it holds bytes that no text has; if it is of another kind, give its name that ending"
+    )
 
 
 def _old(data: bytes) -> str:

@@ -48,11 +48,17 @@ def _line(row: Sequence[str | None], headings: Sequence[str | None]) -> str:
 def _looks_headed(cells: Sequence[Sequence[str | None]]) -> bool:
     """No digit in the first row, but one in most cells below some heading; and the row does not begin with a day."""
     first, *body = cells
-    if len(first) < 2 or not all(first[1:]) or any(_VALUE.search(cell or "") for cell in first) or _DAY.match(first[0] or ""):
+    if (
+        len(first) < 2
+        or not all(first[1:])
+        or any(_VALUE.search(cell or "") for cell in first)
+        or _DAY.match(first[0] or "")
+    ):
         return False
     columns = range(1, len(first))
     return any(
-        2 * sum(bool(_VALUE.search(row[place] or "")) for row in body if place < len(row)) > len(body) for place in columns
+        2 * sum(bool(_VALUE.search(row[place] or "")) for row in body if place < len(row)) > len(body)
+        for place in columns
     )
 
 
