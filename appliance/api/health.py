@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from typing import Any, Literal
 
 import msgspec
 from litestar import Request, Response, get
+from litestar.exceptions import NotAuthorizedException
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.types import ControllerRouterHandler
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
@@ -60,21 +62,31 @@ def health(
         return Response(Ready(ready=now), status_code=200 if now else 503)
 
     @get("/health", tags=["health"], responses=described() | {503: _spec(Health, "A part is failing")})
-    async def state() -> Response[Health]:
-        """How each part is."""
+    async def state(request: Request[Any, Any, Any]) -> Response[Health]:
+        """How each part is; in words on this machine or with an admin token."""
         found = tuple(await components())
         worst: State = min((one.state for one in found), key=WORST.index, default="ok")
+        if not await _trusted(request, admins):  # the words name files, models and what to attack
+            found = tuple(msgspec.structs.replace(one, words="") for one in found)
         return Response(Health(state=worst, components=found), status_code=503 if worst == "failing" else 200)
 
     @get("/metrics", tags=["health"], responses=described(401), media_type="text/plain")
     async def metrics(request: Request[Any, Any, Any]) -> Response[bytes]:
         """Counts and times in Prometheus' format: on this machine, or with an admin token."""
-        if not (request.client and request.client.host in LOOPBACK):
-            await admin_of(request, admins)
+        if not await _trusted(request, admins):
+            raise NotAuthorizedException(headers={"www-authenticate": "Bearer"})
         told = await asyncio.to_thread(generate_latest, REGISTRY)  # it reads /proc
         return Response(told, media_type=CONTENT_TYPE_LATEST)
 
     return [live, is_ready, state, metrics]
+
+
+async def _trusted(request: Request[Any, Any, Any], admins: Admins) -> bool:
+    if request.client and request.client.host in LOOPBACK:
+        return True
+    with suppress(NotAuthorizedException):
+        return bool(await admin_of(request, admins))
+    return False
 
 
 def _spec(body: type[msgspec.Struct], description: str) -> ResponseSpec:

@@ -88,9 +88,9 @@ class Assistant:
 
     async def _recorded(self, message: Message, path: _Path) -> AsyncGenerator[Part, None]:
         conversations = self._with.conversations
-        if not await conversations.begin(message):
-            earlier = await conversations.answer(message.conversation, message.id)
-            for part in earlier.parts if earlier else ():
+        known = not await conversations.begin(message)
+        if known and (earlier := await conversations.answer(message.conversation, message.id)):
+            for part in earlier.parts:  # without an earlier answer we died before it, and it is due now
                 yield part
             return
         said: list[Part] = []

@@ -142,7 +142,7 @@ class Web:
         self.clinic = clinic
         self.server = server
         self.limits = limits
-        self.secure = secure
+        self.secure = secure or server.public_url.startswith("https://")  # then something before us speaks TLS
         self._person = person
         self._pace = Pace(limits.messages_per_minute)
 

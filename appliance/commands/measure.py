@@ -40,7 +40,7 @@ def eval_answers(given: Given, folder: Path, file: Path, generate: bool, as_json
     async def measured() -> dict[str, Any]:
         async with trial(given) as clinic:
             await learnt(clinic, [folder])
-            sources = {str(document.id): document.source for document in await clinic.library.documents()}
+            sources = {document.id: document.source for document in await clinic.library.documents()}
             assistant = writing(clinic)[0] if generate else clinic.assistant
             with printed.bar("Asking") as told:
                 return await answers(assistant, clinic.conversations, asked, sources=sources, progress=told)

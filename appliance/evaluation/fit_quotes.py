@@ -14,18 +14,23 @@ import tempfile
 import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import click
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from appliance.app import open_clinic
+from appliance.app import Clinic, open_clinic
 from appliance.assistant.quote import Candidate, Quoting, Weights, gate_features
 from appliance.config import Config, Data
 from appliance.evaluation.answers import Question, questions
+from appliance.evaluation.retrieval import MIXED
+from appliance.knowledge.parsed import Block, Metadata, Parsed
+from appliance.message import LANGUAGES
 from appliance.records.keys import create_master_key
 
+T = TypeVar("T")
 Floats = NDArray[np.float64]
 
 FOLDS = 5
@@ -46,14 +51,68 @@ async def examples(asked: Sequence[Question], documents: Path) -> list[Example]:
         async with open_clinic(Config(data=Data(directory=folder))) as clinic:
             await clinic.library.learn([documents])
             sites = await clinic.search.sites()
-            found = []
-            for one in asked:
-                carried = clinic.glossary.carried(one.question, one.lang)
-                hits = await clinic.search.passages(one.question, one.lang, limit=12, extra_words=carried.words)
-                ranked = clinic.quoting.ranked(one.question, one.lang, hits=hits, carried=carried, sites=sites)
-                right = tuple(_holds_answer(one, f"{each.introduction} {each.text}") for each in ranked)
-                found.append(Example(question=one, candidates=tuple(ranked), right=right))
-            return found
+            return [await _example(clinic, one, sites) for one in asked]
+
+
+async def xquad_examples(data: Path) -> list[Example]:
+    """Strangers' questions over strangers' paragraphs: XQuAD's mixed pool, every seventh paragraph withheld.
+
+    A question whose paragraph is withheld is unanswerable, however near its neighbours are.
+    """
+    paragraphs = {code: _rows(data / f"paragraphs.{code}.jsonl", _Paragraph) for code in LANGUAGES}
+    asked = {code: _rows(data / f"questions.{code}.dev.jsonl", _Asked) for code in LANGUAGES}
+    answers = {code: {one.qid: one.answers for one in rows} for code, rows in asked.items()}
+    kept = {one.pid: MIXED[i % len(MIXED)] for i, one in enumerate(paragraphs["en"])}
+    withheld = {one.pid for i, one in enumerate(paragraphs["en"]) if i % 7 == _WITHHELD}
+    with tempfile.TemporaryDirectory(prefix="medinovai-fit-") as folder:
+        create_master_key(Path(folder))
+        async with open_clinic(Config(data=Data(directory=folder))) as clinic:
+            for code in LANGUAGES:
+                for one in paragraphs[code]:
+                    if kept[one.pid] == code and one.pid not in withheld:
+                        block = Block(kind="paragraph", text=one.text)
+                        await clinic.library.learn_parsed(
+                            one.pid, Parsed(blocks=(block,), metadata=Metadata(title="", language=code))
+                        )
+            rows = [
+                Question(
+                    id=f"{code}-{one.qid}",
+                    lang=code,
+                    question=one.question,
+                    answerable=one.pid not in withheld,
+                    answer_facts=(re.escape(answers[kept[one.pid]][one.qid][0]),),
+                )
+                for code in LANGUAGES
+                for one in asked[code]
+            ]
+            return [await _example(clinic, one, ()) for one in rows]
+
+
+_WITHHELD = 3
+
+
+class _Paragraph(msgspec.Struct, frozen=True):
+    pid: str
+    text: str
+
+
+class _Asked(msgspec.Struct, frozen=True):
+    qid: str
+    pid: str
+    question: str
+    answers: tuple[str, ...]
+
+
+def _rows(file: Path, kind: type[T]) -> list[T]:
+    return [msgspec.json.decode(line, type=kind) for line in file.read_bytes().splitlines()]
+
+
+async def _example(clinic: Clinic, one: Question, sites: Sequence[str]) -> Example:
+    carried = clinic.glossary.carried(one.question, one.lang)
+    hits = await clinic.search.passages(one.question, one.lang, limit=12, extra_words=carried.words)
+    ranked = clinic.quoting.ranked(one.question, one.lang, hits=hits, carried=carried, sites=sites)
+    right = tuple(_holds_answer(one, f"{each.introduction} {each.text}") for each in ranked)
+    return Example(question=one, candidates=tuple(ranked), right=right)
 
 
 def fitted(found: Sequence[Example], start: Weights, *, penalty: float) -> Weights:
@@ -152,12 +211,15 @@ def _holds_answer(question: Question, text: str) -> bool:
 
 
 @click.command()
-@click.option("--questions", "files", type=click.Path(path_type=Path), multiple=True, required=True)
-@click.option("--documents", type=click.Path(path_type=Path), required=True)
+@click.option("--questions", "files", type=click.Path(path_type=Path), multiple=True)
+@click.option("--documents", type=click.Path(path_type=Path))
+@click.option("--xquad", type=click.Path(path_type=Path), help="XQuAD's folder, to learn from strangers too.")
 @click.option("--penalty", default=0.3, show_default=True)
-def main(files: Sequence[Path], documents: Path, penalty: float) -> None:
+def main(files: Sequence[Path], documents: Path | None, xquad: Path | None, penalty: float) -> None:
     """Fit and show."""
-    found = asyncio.run(examples([one for file in files for one in questions(file)], documents))
+    found = asyncio.run(examples([one for file in files for one in questions(file)], documents)) if documents else []
+    if xquad:
+        found += asyncio.run(xquad_examples(xquad))
     start = Weights.load()
     click.echo("threshold  right  refused  wrongly refused   (cross-validated)")
     for row in curve(found, start, penalty=penalty):

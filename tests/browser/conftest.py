@@ -1,8 +1,9 @@
-"""A real browser, and a page of the chat in it."""
+"""The appliance as an operator starts it, a real browser, and a chat page in it."""
 
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import socket
 import sys
@@ -10,10 +11,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, BrowserContext, Page, ViewportSize, async_playwright
+
+import appliance
 
 CHROMIUM = shutil.which("chromium")
 ARGUMENTS = [
@@ -22,6 +24,19 @@ ARGUMENTS = [
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),  # nothing calls home
 ]
 LOCALES = {"en": "en-US", "es": "es-US", "zh": "zh-CN", "hi": "hi-IN"}
+DOCUMENTS = Path(appliance.__file__).parent / "demo" / "documents"
+LEARNT = ["hours-main-street.html", "contact.md", "fees.md", "pharmacy-and-refills.md"]
+PAGE_WORDS = """\
+[examples]
+en = ["When is Main Street open on Saturday?", "How much is an office visit?"]
+es = ["¿A qué hora abre Main Street los sábados?"]
+zh = ["Main Street 诊所星期六几点开门？"]
+hi = ["Main Street शनिवार को कब खुलता है?"]
+
+[hours]
+mon = [["08:00", "18:00"]]
+sat = [["09:00", "13:00"]]
+"""
 
 OpenPage = Callable[..., Awaitable[Page]]
 
@@ -34,19 +49,34 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def appliance_url() -> AsyncIterator[str]:
-    """Where the page is served: by the stand-in."""
+async def appliance_url(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
+    """A whole appliance in its own process, with a few documents of the demonstration clinic."""
+    data = tmp_path_factory.mktemp("data")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    server = await asyncio.create_subprocess_exec(
-        sys.executable, str(Path(__file__).with_name("twin_server.py")), str(port)
+        port = str(free.getsockname()[1])
+    await (await _medinovai(data, "init")).communicate()
+    (data / "clinic.toml").write_text(PAGE_WORDS, "utf-8")
+    await (await _medinovai(data, "learn", *(str(DOCUMENTS / name) for name in LEARNT))).communicate()
+    serving = await _medinovai(data, "serve", "--port", port)
+    assert serving.stderr
+    async for line in serving.stderr:
+        if b"ready=True" in line:
+            break
+    draining = asyncio.create_task(serving.stderr.read())
+    yield f"http://127.0.0.1:{port}"
+    serving.terminate()
+    assert await serving.wait() == 0
+    await draining
+
+
+async def _medinovai(data: Path, *words: str) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "appliance", "--data-dir", str(data), *words),
+        env=os.environ | {"MEDINOVAI__LIMITS__REQUESTS_PER_MINUTE": "100000", "HF_HUB_OFFLINE": "1"},
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE,
     )
-    url = f"http://127.0.0.1:{port}"
-    await _up(url)
-    yield url
-    server.terminate()
-    await server.wait()
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
@@ -61,42 +91,23 @@ async def browser() -> AsyncIterator[Browser]:
 async def open_page(browser: Browser, appliance_url: str) -> AsyncIterator[OpenPage]:
     """Opens the chat page as a new patient: ``await open_page(language="es", width=320)``. No script of it may fail."""
     errors: list[str] = []
-    contexts = []
+    contexts: list[BrowserContext] = []
 
-    async def opened(
-        *, language: str = "en", width: int = 1280, height: int = 800, path: str = "/", **settings: Any
-    ) -> Page:
+    async def opened(*, language: str = "en", width: int = 1280, height: int = 800, **settings: Any) -> Page:
+        size: ViewportSize = {"width": width, "height": height}
         context = await browser.new_context(
-            base_url=appliance_url,
-            locale=LOCALES[language],
-            viewport={"width": width, "height": height},
-            reduced_motion="reduce",
-            **settings,
+            base_url=appliance_url, locale=LOCALES[language], viewport=size, reduced_motion="reduce", **settings
         )
         contexts.append(context)
-        context.set_default_timeout(8000)
+        context.set_default_timeout(10_000)
         page = await context.new_page()
         page.on("pageerror", lambda error: errors.append(str(error)))
-        page.on(
-            "console",
-            lambda message: errors.append(message.text) if "Content Security Policy" in message.text else None,
-        )
-        await page.goto(path)
-        if path == "/" and settings.get("java_script_enabled", True):
-            await page.locator("#examples button").first.wait_for()
+        page.on("console", lambda said: errors.append(said.text) if "Content Security Policy" in said.text else None)
+        await page.goto("/")
+        if settings.get("java_script_enabled", True):
+            await page.locator("#question").wait_for()
         return page
 
     yield opened
-    for context in contexts:
-        await context.close()
+    await asyncio.gather(*(context.close() for context in contexts))
     assert errors == []
-
-
-async def _up(url: str) -> None:
-    async with asyncio.timeout(30), httpx.AsyncClient() as client:
-        while True:
-            try:
-                await client.get(url)
-                return
-            except httpx.TransportError:
-                await asyncio.sleep(0.05)

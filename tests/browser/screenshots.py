@@ -16,12 +16,22 @@ EMERGENCIES = {
     "zh": "我胸痛，喘不过气",
     "hi": "मेरे सीने में दर्द है",
 }
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"]  # fmt: skip
+
+
+QUESTIONS = {
+    "en": "When is Main Street open on Saturday?",
+    "es": "¿A qué hora abre Main Street los sábados?",
+    "zh": "Main Street 诊所星期六几点开门？",
+    "hi": "Main Street शनिवार को कब खुलता है?",
+}
 
 
 async def main(url: str, folder: Path) -> None:
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path="/usr/bin/chromium", args=ARGUMENTS)
+        browser = await playwright.chromium.launch(
+            executable_path="/usr/bin/chromium",
+            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
+        )
         for size in SIZES:
             for language in LOCALES:
                 for theme in ("light", "dark"):
@@ -43,9 +53,10 @@ async def pictures(browser: Browser, url: str, folder: Path, size: str, language
         await page.screenshot(path=folder / f"{size}-{language}-{theme}-{state}.png")
 
     await page.goto(url)
-    await page.locator("#examples button").first.wait_for()
+    await page.locator("#question").wait_for()
     await take("1-empty")
-    await page.locator("#examples button").first.click()
+    await page.fill("#question", QUESTIONS[language])
+    await page.keyboard.press("Enter")
     await answered(page)
     await take("2-answered")
     if await page.locator(".chip").count():

@@ -8,12 +8,18 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from playwright.async_api import Locator, Page, WebSocketRoute, expect
+from playwright.async_api import Locator, Page, Route, WebSocketRoute, expect
 
 from tests.browser.conftest import OpenPage
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
+QUESTIONS = {
+    "en": "When is Main Street open on Saturday?",
+    "es": "¿A qué hora abre Main Street los sábados?",
+    "zh": "Main Street 诊所星期六几点开门？",
+    "hi": "Main Street शनिवार को कब खुलता है?",
+}
 EMERGENCIES = {
     "en": "I have chest pain and cannot breathe",
     "es": "Tengo un fuerte dolor de pecho y no puedo respirar",
@@ -33,9 +39,10 @@ async def test_a_question_is_answered_word_by_word_with_numbered_sources(open_pa
     page = await open_page()
     await page.evaluate("""() => {
       window.grown = 0;
-      new MutationObserver((changes) => (window.grown += changes.length)).observe(document.querySelector("#turns"), {subtree: true, characterData: true});
+      const watch = new MutationObserver((changes) => (window.grown += changes.length));
+      watch.observe(document.querySelector("#turns"), {subtree: true, characterData: true});
     }""")
-    answer = await ask_example(page)
+    answer = await ask_hours(page)
     assert await page.evaluate("window.grown") > 5
     await expect(answer.locator("blockquote").first).not_to_be_empty()
     await expect(answer.locator(".chip .number").first).to_have_text("1")
@@ -44,20 +51,48 @@ async def test_a_question_is_answered_word_by_word_with_numbered_sources(open_pa
 
 async def test_a_source_opens_exactly_the_quoted_sentence(open_page: OpenPage) -> None:
     page = await open_page()
-    answer = await ask_example(page)
-    quote = await answer.locator("blockquote").first.evaluate("(quote) => quote.firstChild.data")
+    answer = await ask_hours(page)
+    quote = squeezed((await parts(page, "citation"))[0]["quote"])
+    assert squeezed(await answer.locator("blockquote").first.evaluate("(quote) => quote.firstChild.data")).endswith(
+        quote
+    )
     await answer.locator(".chip").first.click()
-    assert squeezed(await marked(page.locator("source-panel"))) == squeezed(quote)
+    assert squeezed(await marked(page.locator("source-panel"))) == quote
     async with page.context.expect_page() as opening:
         await page.locator("source-panel .further a").click()
     document = await opening.value
-    assert squeezed(await marked(document.locator("#text"))) == squeezed(quote)
-    await expect(document.locator("#marked").first).to_be_in_viewport()
+    assert squeezed(await marked(document.locator("#text"))) == quote
+    await expect(document.locator("#marked")).to_be_in_viewport()
+
+
+async def test_a_source_that_has_changed_since_says_so_and_shows_the_old_sentence(open_page: OpenPage) -> None:
+    page = await open_page()
+    answer = await ask_hours(page)
+    quote = (await parts(page, "citation"))[0]["quote"]
+
+    async def changed(route: Route) -> None:
+        reply = await route.fetch()
+        document = await reply.json()
+        await route.fulfill(response=reply, json=document | {"revision": document["revision"] + 1})
+
+    await page.route("**/api/documents/*", changed)
+    await answer.locator(".chip").first.click()
+    await expect(page.locator(".surroundings")).to_contain_text("has changed since the answer")
+    await expect(page.locator(".surroundings mark")).to_have_text(quote)
+
+
+async def test_a_source_that_is_gone_still_shows_the_sentence(open_page: OpenPage) -> None:
+    page = await open_page()
+    answer = await ask_hours(page)
+    await page.route("**/api/documents/*", lambda route: route.fulfill(status=404, json={"title": "Not found"}))
+    await answer.locator(".chip").first.click()
+    await expect(page.locator(".surroundings")).to_contain_text("no longer uses this document")
+    await expect(page.locator(".surroundings mark")).to_have_text((await parts(page, "citation"))[0]["quote"])
 
 
 async def test_a_reload_keeps_the_conversation(open_page: OpenPage) -> None:
     page = await open_page()
-    before = await shown(await ask_example(page))
+    before = await shown(await ask_hours(page))
     await page.reload()
     answer = page.locator("assistant-turn")
     await expect(answer.locator(".buttons")).to_be_visible()
@@ -68,7 +103,7 @@ async def test_a_reload_keeps_the_conversation(open_page: OpenPage) -> None:
 async def test_a_connection_that_breaks_again_and_again_loses_and_doubles_nothing(open_page: OpenPage) -> None:
     page = await open_page()
     dropped = await break_sockets(page, after=[0, 4, 4, 1])
-    answer = await ask_example(page)
+    answer = await ask_hours(page)
     assert len(dropped) == 4
     assert await shown(answer) == await told(page)
     await expect(answer.locator(".state")).to_be_hidden()
@@ -78,7 +113,7 @@ async def test_a_connection_that_breaks_again_and_again_loses_and_doubles_nothin
 async def test_an_event_that_comes_twice_or_not_at_all_is_mended(open_page: OpenPage) -> None:
     page = await open_page()
     lost = await stutter(page, loses=5)
-    answer = await ask_example(page)
+    answer = await ask_hours(page)
     assert lost == [5]
     assert await shown(answer) == await told(page)
 
@@ -87,7 +122,7 @@ async def test_where_no_socket_can_be_opened_the_answer_comes_as_a_stream(open_p
     page = await open_page()
     await page.add_init_script(NO_SOCKET)
     await page.reload()
-    answer = await ask_example(page)
+    answer = await ask_hours(page)
     assert await shown(answer) == await told(page)
     await page.get_by_role("button", name="Talk to a person").click()
     await expect(page.locator("assistant-turn[data-kind=contact] .buttons")).to_be_visible()
@@ -96,7 +131,7 @@ async def test_where_no_socket_can_be_opened_the_answer_comes_as_a_stream(open_p
 async def test_a_question_asked_offline_is_kept_and_sent_when_the_network_is_back(open_page: OpenPage) -> None:
     page = await open_page()
     await page.context.set_offline(True)
-    await page.locator("#examples button").first.click()
+    await ask(page, QUESTIONS["en"])
     await expect(page.locator("assistant-turn .state")).to_contain_text("You are offline. Your question is kept here")
     await page.context.set_offline(False)
     await expect(page.locator("assistant-turn .buttons")).to_be_visible()
@@ -106,7 +141,7 @@ async def test_a_question_asked_offline_is_kept_and_sent_when_the_network_is_bac
 async def test_a_question_that_never_left_survives_a_reload(open_page: OpenPage) -> None:
     page = await open_page()
     await page.route("**/api/conversations", lambda route: route.abort())
-    await page.locator("#examples button").first.click()
+    await ask(page, QUESTIONS["en"])
     await expect(page.locator("assistant-turn .state")).to_contain_text("connection was lost")
     await page.unroute("**/api/conversations")
     await page.reload()
@@ -117,7 +152,7 @@ async def test_a_question_that_never_left_survives_a_reload(open_page: OpenPage)
 async def test_escape_stops_the_answer_and_the_page_says_that_it_is_not_complete(open_page: OpenPage) -> None:
     page = await open_page()
     sent = await hold_back(page, after=3)
-    await page.locator("#examples button").first.click()
+    await ask(page, QUESTIONS["en"])
     await expect(page.locator("#stop")).to_be_visible()
     await expect(page.locator(".said p").first).not_to_be_empty()
     await page.keyboard.press("Escape")
@@ -130,7 +165,7 @@ async def test_escape_stops_the_answer_and_the_page_says_that_it_is_not_complete
 async def test_a_busy_server_is_asked_again_by_the_page(open_page: OpenPage) -> None:
     page = await open_page()
     await refuse_once(page, {"code": "busy", "title": "Busy", "detail": "", "retry_after": 1})
-    await page.locator("#examples button").first.click()
+    await ask(page, QUESTIONS["en"])
     await expect(page.locator("assistant-turn .state")).to_contain_text("Your question is kept")
     await expect(page.locator("assistant-turn .buttons")).to_be_visible()
     await expect(page.locator("assistant-turn")).to_have_count(1)
@@ -149,7 +184,7 @@ async def test_another_language_changes_the_page_and_the_next_answer(open_page: 
     await page.locator("#language").select_option("es")
     await expect(page.locator("html")).to_have_attribute("lang", "es")
     await expect(page.locator("#ask")).to_have_text("Preguntar")
-    answer = await ask_example(page)
+    answer = await ask_hours(page)
     await expect(answer.locator(".said")).to_have_attribute("lang", "es")
     await expect(answer.locator(".kind")).to_contain_text("De los documentos de su clínica")
     await page.reload()
@@ -162,7 +197,7 @@ async def test_the_page_speaks_the_browsers_language_and_marks_words_of_others(
 ) -> None:
     page = await open_page(language=language)
     await expect(page.locator("html")).to_have_attribute("lang", "zh-Hans" if language == "zh" else language)
-    answer = await ask_example(page)
+    answer = await ask_hours(page)
     for quote in await answer.locator("blockquote").all():
         own = await quote.evaluate("(quote) => quote.closest('[lang]').lang")
         words = await quote.inner_text()
@@ -183,7 +218,7 @@ async def test_the_whole_journey_works_by_keyboard(open_page: OpenPage) -> None:
     await expect(page.locator(".skip")).to_be_focused()
     await page.keyboard.press("Enter")
     await expect(page.locator("#question")).to_be_focused()
-    question = await page.locator("#examples button").first.inner_text()
+    question = QUESTIONS["en"]
     await page.keyboard.type(question)
     await page.keyboard.press("Shift+Enter")
     await page.keyboard.type("Thank you.")
@@ -217,7 +252,7 @@ async def test_enter_does_not_send_while_a_word_is_being_composed(open_page: Ope
 
 async def test_a_thumb_and_its_reason_are_stored(open_page: OpenPage) -> None:
     page = await open_page()
-    answer = await ask_example(page)
+    answer = await ask_hours(page)
     async with page.expect_response(lambda reply: reply.url.endswith("/feedback")) as thumb:
         await answer.get_by_role("button", name="Not helpful").click()
     assert (await thumb.value).ok
@@ -251,7 +286,7 @@ async def test_an_emergency_is_seen_heard_at_once_and_stays_on_the_screen(open_p
     await expect(heard).to_contain_text("911")
     await expect(page.locator("emergency-bar")).to_be_hidden()
     for _ in range(2):
-        await ask_example_again(page)
+        await ask_hours(page)
     await page.keyboard.press("Tab")
     await page.evaluate("scrollTo(0, document.body.scrollHeight)")
     bar = page.locator("emergency-bar")
@@ -264,15 +299,37 @@ async def test_screen_readers_hear_sentences_and_never_tokens(open_page: OpenPag
     page = await open_page()
     await page.evaluate("""() => {
       window.heard = [];
-      new MutationObserver((changes) => changes.forEach(({addedNodes}) => addedNodes.forEach((node) => window.heard.push(node.textContent))))
-        .observe(document.querySelector("[aria-live=polite]"), {childList: true});
+      const hear = ({addedNodes}) => addedNodes.forEach((node) => window.heard.push(node.textContent));
+      const watch = new MutationObserver((changes) => changes.forEach(hear));
+      watch.observe(document.querySelector("[aria-live=polite]"), {childList: true});
     }""")
-    answer = await ask_example(page)
+    answer = await ask_hours(page)
     heard = await page.evaluate("window.heard")
     assert heard[-1] == "The answer is complete."
     assert squeezed("".join(heard)).find(await shown(answer)) >= 0
     assert all(" " in sentence for sentence in heard)
     assert await page.locator("#turns [aria-live]").count() == 0
+
+
+async def test_the_empty_page_offers_questions_that_can_be_pressed(open_page: OpenPage) -> None:
+    page = await open_page(language="es")
+    await page.locator("#examples button").first.click()
+    await expect(page.locator("patient-turn p")).to_have_text("¿A qué hora abre Main Street los sábados?")
+    await expect(page.locator("assistant-turn[data-kind=quoted] .buttons")).to_be_visible()
+    await expect(page.locator("#welcome")).to_be_hidden()
+
+
+async def test_the_page_tells_whether_the_clinic_is_open_by_the_clinics_own_clock(open_page: OpenPage) -> None:
+    page = await open_page()
+    for moment, words in [
+        ("2026-11-23T16:30:00Z", "Open now until 6:00 PM"),  # Monday, 11:30 in New York
+        ("2026-11-23T23:30:00Z", "Closed now. Opens Saturday at 9:00 AM"),
+        ("2026-11-28T13:59:00Z", "Closed now. Opens Saturday at 9:00 AM"),
+        ("2026-11-28T14:00:00Z", "Open now until 1:00 PM"),
+    ]:
+        await page.clock.set_fixed_time(moment)
+        await page.reload()
+        await expect(page.locator("#hours")).to_have_text(words)
 
 
 async def test_what_a_patient_types_is_never_taken_for_markup(open_page: OpenPage) -> None:
@@ -284,19 +341,19 @@ async def test_what_a_patient_types_is_never_taken_for_markup(open_page: OpenPag
 
 async def test_a_patient_can_delete_the_conversation(open_page: OpenPage) -> None:
     page = await open_page()
-    await ask_example(page)
+    await ask_hours(page)
     await page.locator(".foot").get_by_role("button", name="Privacy").click()
     await page.get_by_role("button", name="Delete this conversation").click()
     await page.get_by_role("button", name="Yes, delete").click()
     await expect(page.locator("#told")).to_have_text("The conversation is deleted.")
     await expect(page.locator("#welcome")).to_be_visible()
     assert (await page.request.get("/api/conversation")).status == 404
-    await ask_example(page)
+    await ask_hours(page)
 
 
 async def test_finish_and_clear_leaves_nothing_for_the_next_person(open_page: OpenPage) -> None:
     page = await open_page()
-    await ask_example(page)
+    await ask_hours(page)
     await page.fill("#question", "half a question")
     async with page.expect_response("**/api/conversations"):
         await page.get_by_role("button", name="Finish and clear").click()
@@ -313,7 +370,7 @@ async def test_a_shared_device_clears_its_screen_after_a_countdown_that_can_be_s
     await page.clock.install()
     await page.goto("/?shared")
     await expect(page.locator("#kept")).to_contain_text("Shared device")
-    await page.locator("#examples button").first.click()
+    await ask(page, QUESTIONS["en"])
     await page.clock.run_for(3000)
     await page.locator("assistant-turn .buttons").wait_for()
     await page.clock.run_for(4 * 60_000 + 5_000)
@@ -346,7 +403,7 @@ async def test_without_script_the_emergency_number_is_there(open_page: OpenPage)
 
 async def test_paper_shows_the_answer_and_not_the_buttons(open_page: OpenPage) -> None:
     page = await open_page()
-    answer = await ask_example(page)
+    answer = await ask_hours(page)
     await page.emulate_media(media="print")
     await expect(answer.locator("blockquote").first).to_be_visible()
     await expect(answer.locator(".buttons")).to_be_hidden()
@@ -363,18 +420,13 @@ async def ask(page: Page, question: str) -> Locator:
     return page.locator("assistant-turn").last
 
 
-async def ask_example(page: Page) -> Locator:
-    """Ask the clinic's first example; the answer, complete."""
-    await page.locator("#examples button").first.click()
-    await page.locator("assistant-turn .buttons").last.wait_for()
-    return page.locator("assistant-turn").last
-
-
-async def ask_example_again(page: Page) -> None:
-    question = await page.locator("#examples button").first.evaluate("(button) => button.textContent")
-    count = await page.locator("assistant-turn .buttons:not([hidden])").count()
-    await ask(page, question)
-    await expect(page.locator("assistant-turn .buttons:not([hidden])")).to_have_count(count + 1)
+async def ask_hours(page: Page) -> Locator:
+    """Ask something that the clinic's documents answer; the answer, complete."""
+    answers = page.locator("assistant-turn .buttons:not([hidden])")
+    count = await answers.count()
+    answer = await ask(page, QUESTIONS[await page.locator("#language").input_value()])
+    await expect(answers).to_have_count(count + 1)
+    return answer
 
 
 async def shown(answer: Locator) -> str:
@@ -389,9 +441,14 @@ async def shown(answer: Locator) -> str:
 
 async def told(page: Page) -> str:
     """The words of the last answer as the server keeps them."""
-    turns = (await (await page.request.get("/api/conversation")).json())["turns"]
-    assert turns[-1]["complete"]
-    return squeezed("".join(part["text"] for part in turns[-1]["parts"] if part["type"] == "text"))
+    return squeezed("".join(part["text"] for part in await parts(page, "text")))
+
+
+async def parts(page: Page, kind: str) -> list[dict[str, Any]]:
+    """The parts of that kind in the last answer, as the server keeps them."""
+    last = (await (await page.request.get("/api/conversation")).json())["turns"][-1]
+    assert last["complete"]
+    return [part for part in last["parts"] if part["type"] == kind]
 
 
 async def marked(place: Locator) -> str:

@@ -10,7 +10,7 @@ import pytest
 from playwright.async_api import Page
 
 from tests.browser.conftest import OpenPage
-from tests.browser.test_chat_page import EMERGENCIES, ask, ask_example
+from tests.browser.test_chat_page import EMERGENCIES, ask, ask_hours
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -24,17 +24,17 @@ async def empty(page: Page) -> None:
 
 
 async def answered(page: Page) -> None:
-    await ask_example(page)
+    await ask_hours(page)
 
 
 async def source(page: Page) -> None:
-    await ask_example(page)
+    await ask_hours(page)
     await page.locator(".chip").first.click()
     await page.locator("source-panel mark").first.wait_for()
 
 
 async def reason(page: Page) -> None:
-    await ask_example(page)
+    await ask_hours(page)
     await page.locator("[aria-pressed]").first.click()
     await page.locator(".reason textarea").wait_for()
 
@@ -109,7 +109,7 @@ async def test_at_200_percent_nothing_scrolls_sideways_and_there_is_room_to_read
     page = await open_page(language="es", width=640, height=400)
     await page.evaluate("localStorage.setItem('size', 'largest')")
     await page.reload()
-    await page.locator("#examples button").first.wait_for()
+    await page.locator("#question").wait_for()
     await state(page)
     assert await page.evaluate("document.documentElement.scrollWidth") <= 640
     pinned = await page.locator("#pinned").bounding_box()
@@ -138,8 +138,10 @@ async def test_text_can_be_spaced_as_wcag_asks_without_losing_words(open_page: O
         one.style.setProperty("word-spacing", ".16em", "important");
       }
     }""")
-    cut = await page.evaluate("""() => [...document.querySelectorAll("#page button, #page p, #page h1, #page h2")]
-      .filter((one) => one.checkVisibility() && !one.matches(".aside, .chip") && one.scrollWidth > one.clientWidth + 1).map((one) => one.textContent)""")
+    cut = await page.evaluate("""() => [...document.querySelectorAll("#page :is(button, p, h1, h2)")]
+      .filter((one) => one.checkVisibility() && !one.matches(".aside, .chip"))
+      .filter((one) => one.scrollWidth > one.clientWidth + 1)
+      .map((one) => one.textContent)""")
     assert cut == []
     assert await page.evaluate("document.documentElement.scrollWidth") <= 390
 

@@ -45,12 +45,16 @@ class TestBeyondThisMachine:
     def server_settings(self):
         return Server(port=free_port())
 
-    async def test_metrics_are_for_this_machine_or_an_administrator(
+    async def test_metrics_and_words_are_for_this_machine_or_an_administrator(
         self, house: House, monkeypatch: pytest.MonkeyPatch
     ):
+        house.components.append(Component(name="documents", state="warning", words="secret.pdf could not be read"))
         monkeypatch.setattr("appliance.api.health.LOOPBACK", ())
         async with httpx.AsyncClient(base_url=house.origin) as stranger:
             assert (await stranger.get("/metrics")).status_code == 401
             token = await house.admins.create("mei")
             told = await stranger.get("/metrics", headers={"authorization": f"Bearer {token}"})
             assert told.status_code == 200
+            assert "secret.pdf" not in (await stranger.get("/health")).text
+            told = await stranger.get("/health", headers={"authorization": f"Bearer {token}"})
+            assert "secret.pdf" in told.text

@@ -39,8 +39,9 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]
         "limits": {"requests_per_minute": 1_000_000, "messages_per_minute": 600},
         "words": ["One."],
         "pause_after": None,
+        "admin": "mei",
     }
-    process = subprocess.Popen(
+    process = subprocess.Popen(  # noqa: S603 - ourselves
         [sys.executable, "-m", "tests.http.house", str(tmp_path_factory.mktemp("data"))],
         env=os.environ | {"HOUSE": msgspec.json.encode(given).decode()},
         cwd=ROOT,

@@ -94,6 +94,7 @@ async def _listening(process: asyncio.subprocess.Process, port: int) -> None:
             writer.close()
             await writer.wait_closed()
             return
+    pytest.fail(f"the server ended with {process.returncode}")
 
 
 async def said(line: Any, parts: int) -> list[dict[str, Any]]:

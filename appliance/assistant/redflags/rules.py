@@ -60,6 +60,9 @@ class RuleFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     language: Language
     version: str
     gap: int
+    """How many words (Chinese: characters) ``..`` and ``+`` may skip when no number stands there."""
+    guards_also: list[Language] = []
+    """Languages whose words patients mix into this one, so that its guards must hold for them too: 'chest pain nahi hai'."""
     walls: list[str]
     letters: list[str] = []
     """Letters written for other letters, ``醫医`` for one pair."""
@@ -84,40 +87,51 @@ class Guard:
         return _any_stands(self._around, found, reading) and not _any_stands(self._unless, found, reading)
 
 
+Guards = dict[GuardName, list[Guard]]
+
+
 class CompiledRule:
     """A rule's own patterns and all its guards."""
 
-    def __init__(self, rule: Rule, notation: Notation, shared: dict[GuardName, Guard]) -> None:
+    def __init__(self, rule: Rule, notation: Notation, shared: Guards) -> None:
+        if not rule.when or not rule.must:
+            raise NotationError(f"rule {rule.id!r}: `when` and `must` need at least one line each")
         self.rule: Final = rule
         self.when: Final = notation.all(rule.when)
-        self.guards: Final = [Guard(notation, rule.unless, []), *(shared[name] for name in rule.guards)]
+        self.guards: Final = [Guard(notation, rule.unless, []), *(guard for name in rule.guards for guard in shared[name])]
+
+    def fires(self, reading: Reading) -> bool:
+        """Whether the rule's words stand in the message somewhere where no guard holds."""
+        found = [one for pattern in self.when if pattern.needs <= reading.present for one in reading.find(pattern)]
+        if not found:
+            return False
+        masks = (mask for guard in self.guards for mask in guard.masks if mask.needs <= reading.present)
+        masked = frozenset().union(*map(reading.positions, masks))
+        return any(not one.touches(masked) and not self._guarded(one, reading) for one in found)
+
+    def _guarded(self, found: Found, reading: Reading) -> bool:
+        return any(guard.holds(found, reading) for guard in self.guards)
 
 
 class CompiledFile:
-    """The rules of one language, ready to be asked."""
+    """One language's words, guards and rules."""
 
     def __init__(self, file: RuleFile, lexicon: Lexicon, spelling: Spelling) -> None:
-        self.language: Final = file.language
-        notation = Notation(lexicon, concepts=file.concepts, gap=file.gap, spell=lambda text: spelling.read(text).tokens)
-        guards = {name: Guard(notation, guard.when, guard.unless) for name, guard in file.guards.items()}
+        self.file: Final = file
+        self._notation: Final = Notation(
+            lexicon, concepts=file.concepts, gap=file.gap, spell=lambda text: spelling.read(text).tokens
+        )
+        self.guards: Final = {name: Guard(self._notation, text.when, text.unless) for name, text in file.guards.items()}
         self._walls: Final = lexicon.add([tuple(spelling.read(word).tokens) for word in file.walls])
-        self.rules: Final = [_compiled(rule, notation, guards) for rule in file.rule]
+
+    def rules(self, files: list[CompiledFile]) -> list[CompiledRule]:
+        """With the guards of those files that hold for this language."""
+        holding = [other for other in files if other is self or self.file.language in other.file.guards_also]
+        guards: Guards = {name: [other.guards[name] for other in holding] for name in self.guards}
+        return [CompiledRule(rule, self._notation, guards) for rule in self.file.rule]
 
     def reading(self, words: Words, occurrences: dict[int, list[Span]]) -> Reading:
         return Reading(words, occurrences, walls=self._walls)
-
-    def fires(self, rule: CompiledRule, reading: Reading) -> bool:
-        """Whether the rule's words stand in the message somewhere where no guard holds."""
-        found = [one for pattern in rule.when if pattern.needs <= reading.present for one in reading.find(pattern)]
-        if not found:
-            return False
-        masks = (mask for guard in rule.guards for mask in guard.masks if mask.needs <= reading.present)
-        masked = frozenset().union(*map(reading.positions, masks))
-        return any(not one.touches(masked) and not _guarded(rule, one, reading) for one in found)
-
-
-def _guarded(rule: CompiledRule, found: Found, reading: Reading) -> bool:
-    return any(guard.holds(found, reading) for guard in rule.guards)
 
 
 def _any_stands(patterns: list[Pattern], found: Found, reading: Reading) -> bool:
@@ -132,7 +146,8 @@ class RedFlagRules:
         letters = {pair[0]: pair[1] for file in files for pair in file.letters}
         self._spelling: Final = Spelling(letters=letters, words=_spellings(files))
         self._lexicon: Final = Lexicon()
-        self._compiled: Final = [_compiled_file(file, self._lexicon, self._spelling) for file in files]
+        compiled = [_compiled(file, self._lexicon, self._spelling) for file in files]
+        self._rules: Final = [(file, _rules(file, compiled)) for file in compiled]
         ordinary = {token for file in files for word in file.ordinary for token in self._spelling.read(word).tokens}
         self._mender: Final = Mender(self._lexicon.vocabulary, ordinary=ordinary, known=self._lexicon.knows)
 
@@ -144,12 +159,12 @@ class RedFlagRules:
         """The rules that the text sets off, the kind that decides first."""
         words = self._spelling.read(text, mend=self._mender)
         occurrences = self._lexicon.occurrences(words)
-        readings = [(file, file.reading(words, occurrences)) for file in self._compiled]
+        readings = [(file.reading(words, occurrences), file.file.language, rules) for file, rules in self._rules]
         for kind in KINDS_BY_RANK:
-            for file, reading in readings:
-                for rule in file.rules:
-                    if rule.rule.kind == kind and file.fires(rule, reading):
-                        yield rule.rule, file.language
+            for reading, language, rules in readings:
+                for rule in rules:
+                    if rule.rule.kind == kind and rule.fires(reading):
+                        yield rule.rule, language
 
 
 def _rule_file(language: Language) -> RuleFile:
@@ -164,17 +179,18 @@ def _rule_file(language: Language) -> RuleFile:
     return file
 
 
-def _compiled_file(file: RuleFile, lexicon: Lexicon, spelling: Spelling) -> CompiledFile:
+def _compiled(file: RuleFile, lexicon: Lexicon, spelling: Spelling) -> CompiledFile:
     try:
         return CompiledFile(file, lexicon, spelling)
     except NotationError as error:
         raise BadConfig(f"assistant/redflags/{file.language}.toml: {error}") from error
 
 
-def _compiled(rule: Rule, notation: Notation, guards: dict[GuardName, Guard]) -> CompiledRule:
-    if not rule.when or not rule.must:
-        raise NotationError(f"rule {rule.id!r}: `when` and `must` need at least one line each")
-    return CompiledRule(rule, notation, guards)
+def _rules(compiled: CompiledFile, files: list[CompiledFile]) -> list[CompiledRule]:
+    try:
+        return compiled.rules(files)
+    except NotationError as error:
+        raise BadConfig(f"assistant/redflags/{compiled.file.language}.toml: {error}") from error
 
 
 def _spellings(files: list[RuleFile]) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""PDF as blocks, page by page: lines joined to paragraphs, headings by their size, lists, simple tables. Knows no other format.
+"""PDF as blocks, page by page: lines joined to paragraphs, headings by their size, lists, tables. Knows no other format.
 
 A PDF says where each letter stands and nothing else; what belongs together is seen from distances, sizes and full stops.
 """
@@ -8,36 +8,37 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from ctypes import c_double
-from itertools import pairwise
-from typing import TYPE_CHECKING, Final
+from itertools import groupby, pairwise
+from typing import Final
 
 import msgspec
 
 from appliance.errors import BadDocument
-from appliance.knowledge.parsed import Block, Metadata, Parsed, tidy
+from appliance.knowledge.parsed import Block, Metadata, Parsed
+from appliance.knowledge.readers.letters import Page, Word, drawn
 from appliance.knowledge.readers.plain import joined
+from appliance.knowledge.readers.ruled import Ruled, tables
 from appliance.knowledge.readers.tables import rows
 from appliance.knowledge.sentences import weight
 
-if TYPE_CHECKING:
-    from pypdfium2 import PdfDocument, PdfPage, PdfTextPage
 
-
-class Line(msgspec.Struct, frozen=True):
-    """One printed line. Lengths in points, from the page's lower left corner."""
+class Line(msgspec.Struct, frozen=True, kw_only=True):
+    """One printed line, or a whole ruled table in its place among the lines."""
 
     cells: tuple[str, ...]
     """Its words, in stretches that wide gaps divide."""
     starts: tuple[float, ...]
     """Where each stretch begins."""
     right: float
+    word: float
+    """How wide its first word is; of Chinese, two characters, as no line may begin with a comma."""
     base: float
     size: float
     bold: bool
     page: int
     share: float
     """How far up the page it stands: 0 is the bottom, 1 the top."""
+    table: tuple[Block, ...] = ()
 
     @property
     def text(self) -> str:
@@ -49,157 +50,102 @@ class Line(msgspec.Struct, frozen=True):
 
 
 def read(data: bytes) -> Parsed:
-    if b"%PDF-" not in data[:1024]:
-        raise BadDocument("is not a PDF although its name says so")
-    import pypdfium2
-
-    try:
-        document = pypdfium2.PdfDocument(data)
-    except pypdfium2.PdfiumError as error:
-        locked = error.err_code == pypdfium2.raw.FPDF_ERR_PASSWORD
-        words = "is password-protected; save it without a password"
-        raise BadDocument(words if locked else "is a damaged PDF; save it anew, or print it to a PDF") from error
-    lines, pictures = _lines(document)
-    _check(lines, pages=len(document))
-    kept = _without_margins(lines, len(document))
+    file = drawn(data)
+    lines = [line for page in file.pages for line in _lines(page)]
+    _check("".join(line.text for line in lines), len(file.pages))
+    kept = _without_margins(lines, len(file.pages))
     blocks = tuple(_Layout(kept).blocks())
-    return Parsed(blocks=blocks, metadata=_metadata(document, lines), note=_note(pictures))
+    first = " ".join(line.text for line in kept if line.page == 1)
+    title = file.title if file.title and file.title.lower() in first.lower() else None
+    return Parsed(blocks=blocks, metadata=Metadata(title=title), note=_note(file.pages))
 
 
-def _check(lines: Sequence[Line], *, pages: int) -> None:
-    text = "".join(line.text for line in lines)
+def _check(text: str, pages: int) -> None:
     letters = sum(map(str.isalpha, text))
     if letters < 15:
         raise BadDocument(
             f"this PDF has no text layer: its {pages} page{'s are' if pages != 1 else ' is'} only pictures, perhaps a scan. "
             "Run it through text recognition (OCR), or learn the original file"
         )
-    if sum(map(text.count, "\ufffd\0")) + sum("\ue000" <= letter <= "\uf8ff" for letter in text) > 0.3 * letters:
+    if text.count("\ufffd") + sum("\ue000" <= letter <= "\uf8ff" for letter in text) > 0.3 * letters:
         raise BadDocument("this PDF does not say which letters its shapes are; learn the original file instead")
 
 
-def _note(pictures: Sequence[int]) -> str:
-    if not pictures:
-        return ""
+def _note(pages: Sequence[Page]) -> str:
+    pictures = [page.number for page in pages if not page.words and page.has_picture]
     numbers = ", ".join(map(str, pictures[:10])) + (" …" if len(pictures) > 10 else "")
-    return f"nothing could be read on page {numbers}: there are only pictures"
+    return f"nothing could be read on page {numbers}: there are only pictures" if pictures else ""
 
 
-def _metadata(document: PdfDocument, lines: Sequence[Line]) -> Metadata:
-    """The file's own title, if the first page says it too: it is often the name of a template."""
-    title = tidy(document.get_metadata_value("Title") or "")
-    first = " ".join(line.text for line in lines if line.page == 1)
-    return Metadata(title=title) if title and title.lower() in first.lower() else Metadata()
+# ---- words to lines --------------------------------------------------------------------------------------------------
 
 
-# ---- letters to lines ------------------------------------------------------------------------------------------------
+def _lines(page: Page) -> Iterator[Line]:
+    """In the file's order; a ruled table stands where its first word does."""
+    ruled = tables(page.rules)
+    inside: dict[int, list[Word]] = {}
+    flow: list[tuple[int | None, Word]] = []
+    for word in page.words:
+        number = next((number for number, table in enumerate(ruled) if table.holds(word)), None)
+        if number is None or number not in inside:
+            flow.append((number, word))
+        if number is not None:
+            inside.setdefault(number, []).append(word)
+    for number, words in groupby(flow, key=lambda pair: pair[0]):
+        if number is None:
+            yield from _running(page, [word for _, word in words])
+        else:
+            yield _table(page, ruled[number], inside[number])
 
 
-def _lines(document: PdfDocument) -> tuple[list[Line], list[int]]:
-    """Every line in the file's order, and the pages on which only pictures stand."""
-    lines: list[Line] = []
-    pictures = []
-    for number, page in enumerate(document, start=1):
-        text = page.get_textpage()
-        found = list(_lines_of(page, text, number))
-        if not found and _has_picture(page):
-            pictures.append(number)
-        lines += found
-        text.close()
-        page.close()
-    return lines, pictures
-
-
-def _has_picture(page: PdfPage) -> bool:
-    import pypdfium2.raw
-
-    return any(True for _ in page.get_objects(filter=[pypdfium2.raw.FPDF_PAGEOBJ_IMAGE], max_depth=3))
-
-
-def _lines_of(page: PdfPage, text: PdfTextPage, number: int) -> Iterator[Line]:
-    import pypdfium2.raw as pdfium
-
-    height = page.get_height() or 1.0
-    letters = "".join(chr(pdfium.FPDFText_GetUnicode(text, place)) for place in range(text.count_chars()))
-    boxes = _Boxes(text)
-    for found in _LINE.finditer(letters):
-        words = [(word.start() + found.start(), word.end() + found.start()) for word in _WORD.finditer(found[0])]
-        if words:
-            yield _line(letters, words, boxes, number, height)
-
-
-_LINE: Final = re.compile(r"[^\r\n]+")
-_WORD: Final = re.compile(r"[^\s\u00a0]+")
-
-
-class _Boxes:
-    """Where letters stand. Asked for the first and last of each word only: every question crosses into C."""
-
-    def __init__(self, text: PdfTextPage) -> None:
-        import pypdfium2.raw as pdfium
-
-        self._pdfium = pdfium
-        self._text = text
-
-    def sides(self, place: int) -> tuple[float, float]:
-        left, right, bottom, top = c_double(), c_double(), c_double(), c_double()
-        self._pdfium.FPDFText_GetCharBox(self._text, place, left, right, bottom, top)
-        return left.value, right.value
-
-    def base(self, place: int) -> float:
-        across, up = c_double(), c_double()
-        self._pdfium.FPDFText_GetCharOrigin(self._text, place, across, up)
-        return up.value
-
-    def size(self, place: int) -> float:
-        """The font's height as printed; its nominal size leaves out how the page scales it."""
-        box = self._pdfium.FS_RECTF()
-        self._pdfium.FPDFText_GetLooseCharBox(self._text, place, box)
-        return round(abs(box.top - box.bottom), 1) or 1.0
-
-    def bold(self, place: int) -> bool:
-        import ctypes
-
-        if self._pdfium.FPDFText_GetFontWeight(self._text, place) >= 600:
-            return True
-        name = ctypes.create_string_buffer(200)
-        self._pdfium.FPDFText_GetFontInfo(self._text, place, name, 200, ctypes.c_int())
-        return re.search(rb"bold|black|heavy", name.value, re.IGNORECASE) is not None
-
-
-def _line(letters: str, words: Sequence[tuple[int, int]], boxes: _Boxes, page: int, height: float) -> Line:
-    first, last = words[0][0], words[-1][1] - 1
-    size = boxes.size(first)
-    stretches = [[words[0]]]
-    starts = [boxes.sides(first)[0]]
-    for before, word in pairwise(words):
-        left = boxes.sides(word[0])[0]
-        if left - boxes.sides(before[1] - 1)[1] > _GAP * size and not _BULLET.fullmatch(letters[before[0] : before[1]]):
-            stretches.append([])
-            starts.append(left)
-        stretches[-1].append(word)
-    base = boxes.base(first)
-    return Line(
-        cells=tuple(_mended(letters[stretch[0][0] : stretch[-1][1]]) for stretch in stretches),
-        starts=tuple(starts),
-        right=boxes.sides(last)[1],
-        base=base,
-        size=size,
-        bold=boxes.bold(first) and boxes.bold(last),
-        page=page,
-        share=base / height,
+def _table(page: Page, ruled: Ruled, words: Sequence[Word]) -> Line:
+    headed = True if ruled.is_bold(words) else None
+    return msgspec.structs.replace(
+        _line(page, [words[0]]), table=tuple(rows(ruled.texts(words), headed=headed, page=page.number))
     )
 
 
-def _mended(text: str) -> str:
-    """pdfium writes a hyphen at a line's end as U+0002 or U+FFFE; pairs of surrogates become the letter they mean."""
-    whole = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-    return tidy(whole.replace("\x02", "-").replace("\ufffe", "-"))
+def _running(page: Page, words: Sequence[Word]) -> Iterator[Line]:
+    """Words that were drawn together, or side by side on one line, however far apart."""
+    line: list[Word] = []
+    for word in words:
+        beside = line and abs(word.base - line[-1].base) < 0.25 * word.size and word.left > line[-1].right - 1
+        if line and word.line != line[-1].line and not beside:
+            yield _line(page, line)
+            line = []
+        line.append(word)
+    if line:
+        yield _line(page, line)
 
 
-_GAP: Final = 0.9
-"""Of the letters' height: a wider gap parts the cells of a table."""
-_BULLET: Final = re.compile(r"[•◦▪‣●○■□➢✓·*–—\uf0b7\uf0a7\uf0d8-]|\(?\d{1,2}[.)]|[a-z]\)")
+def _line(page: Page, words: Sequence[Word]) -> Line:
+    stretches = [[words[0]]]
+    for before, word in pairwise(words):
+        if word.left - before.right > _GAP * word.size and not _BULLET.fullmatch(before.text):
+            stretches.append([])
+        stretches[-1].append(word)
+    first = words[0]
+    dots = (
+        left for left, up in page.dots if 0 < first.left - left < 3 * first.size and 0 < up - first.base < first.size
+    )
+    dot = next(dots, None)
+    cells = [" ".join(word.text for word in stretch) for stretch in stretches]
+    return Line(
+        cells=tuple(cells) if dot is None or _BULLET.match(cells[0]) else (f"• {cells[0]}", *cells[1:]),
+        starts=(first.left if dot is None else dot, *(stretch[0].left for stretch in stretches[1:])),
+        right=words[-1].right,
+        word=2 * first.size if _is_han(first.text[0]) else first.right - first.left,
+        base=first.base,
+        size=max(Counter(word.size for word in words).items(), key=lambda pair: pair[1])[0],
+        bold=all(word.bold for word in words),
+        page=page.number,
+        share=first.base / page.height,
+    )
+
+
+_GAP: Final = 1.0
+"""Of the letters' size: a wider gap parts the cells of a table."""
+_BULLET: Final = re.compile(r"[•◦▪‣●○■□➢✓·*–—-]|\(?\d{1,2}[.)]|[a-z]\)")
 
 
 # ---- what every page repeats -----------------------------------------------------------------------------------------
@@ -212,8 +158,7 @@ def _without_margins(lines: Sequence[Line], pages: int) -> list[Line]:
     return [
         line
         for line in lines
-        if line.text
-        and not (_in_margin(line) and (_key(line) in repeated or _PAGE_NUMBER.fullmatch(line.text.strip())))
+        if line.text and not (_in_margin(line) and (_key(line) in repeated or _PRINTED.fullmatch(line.text)))
     ]
 
 
@@ -225,11 +170,12 @@ def _key(line: Line) -> str:
     return re.sub(r"\d+", "#", line.text.lower())
 
 
-_PAGE_NUMBER: Final = re.compile(
-    r"(?:page|página|pág\.|पृष्ठ|第)?\s*[-–—]?\s*\d{1,4}\s*[-–—]?\s*(?:页)?"
-    r"(?:\s*(?:of|de|/|共|में से)\s*\d{1,4}\s*(?:页)?)?",
+_PRINTED: Final = re.compile(
+    r"(?:page|página|pág\.|पृष्ठ|第)?\s*[-–—]?\s*\d{1,4}\s*[-–—]?\s*(?:页)?(?:\s*(?:of|de|/|共|में से)\s*\d{1,4}\s*(?:页)?)?"
+    r"|(?:file|https?)://\S+(?:\s+\d+\s*/\s*\d+)?|\d{1,2}/\d{1,2}/\d{2,4},? \d{1,2}:\d\d(?: [AP]M)?(?: .{0,80})?",
     re.IGNORECASE,
 )
+"""What printing adds: a page's number, the address, the time of printing."""
 
 
 # ---- lines to blocks -------------------------------------------------------------------------------------------------
@@ -246,9 +192,10 @@ class _Layout:
         self._body = letters.most_common(1)[0][0]
         steps = [(above, above.base - line.base) for above, line in pairwise(lines) if above.page == line.page]
         self._pitch = _usual([step for above, step in steps if 0 < step < 2.2 * above.size])
-        self._rights: dict[int, float] = {}
+        self._rights: dict[tuple[int, int], float] = {}
         for line in lines:
-            self._rights[line.page] = max(line.right, self._rights.get(line.page, 0.0))
+            key = (line.page, round(line.left / _INDENT))
+            self._rights[key] = max(line.right, self._rights.get(key, 0.0))
         larger = sorted({line.size for line in lines if self._is_larger(line)}, reverse=True)
         self._levels = {size: min(place, 5) for place, sizes in enumerate(_near(larger), start=1) for size in sizes}
         self._words = frozenset(
@@ -258,6 +205,10 @@ class _Layout:
     def blocks(self) -> Iterator[Block]:
         place = 0
         while place < len(self._lines):
+            if self._lines[place].table:
+                yield from self._lines[place].table
+                place += 1
+                continue
             run = self._table(place)
             if run:
                 yield from rows(
@@ -300,29 +251,29 @@ class _Layout:
         return Block(kind="paragraph", text=text, page=first.page)
 
     def _goes_on(self, first: Line, before: Line, line: Line) -> bool:
-        if (
-            _ITEM.match(line.text)
-            or self._level(before) != self._level(line)
-            or abs(before.size - line.size) > 0.08 * line.size
-        ):
+        """Whether a line belongs to the same heading, item or paragraph as the one before it."""
+        level = self._level(line)
+        if line.table or level != self._level(before) or abs(before.size - line.size) > 0.08 * line.size:
             return False
-        ended = before.text[-1] in _ENDS
+        ended = before.text[-1] in _ENDS and not line.text[0].islower()
+        full = self._is_full(before, line, ended=ended)
+        if (item := _ITEM.match(line.text)) and (not item["number"] or ended or not full):
+            return False
         if before.page != line.page or line.base >= before.base:  # the next page, or the next column
-            within = line.text[0].islower() or (_is_han(line.text[0]) and self._is_full(before))
-            return within and not ended and not self._level(line)
+            return full and not ended and not level
         if before.base - line.base > 1.3 * self._pitch:
             return False
-        if self._level(line):
+        if level:
             return True
-        if _ITEM.match(first.text):
-            return line.left > first.left + 0.3 * line.size
-        if ended and (not self._is_full(before) or line.left > before.left + 0.8 * line.size):
+        if _ITEM.match(first.text) and line.left < first.left + 0.3 * line.size:
             return False
-        return self._is_full(before) or line.text[0].islower()
+        return full and not (ended and line.left > before.left + 0.8 * line.size)
 
-    def _is_full(self, line: Line) -> bool:
-        """It reaches so near to the right edge that the next word may not have fitted."""
-        return line.right > self._rights[line.page] * 0.8
+    def _is_full(self, line: Line, after: Line, *, ended: bool) -> bool:
+        """The next word would not have fitted on it: the lines that begin at the same place end not much further right."""
+        column = round(line.left / _INDENT)
+        edge = max(self._rights.get((line.page, near), 0.0) for near in (column - 1, column, column + 1))
+        return edge - line.right - after.word < (0.5 if ended else 2.0) * line.size
 
     def _is_larger(self, line: Line) -> bool:
         return line.size > 1.12 * self._body and any(letter.isalpha() for letter in line.text)
@@ -393,4 +344,6 @@ def _is_han(letter: str) -> bool:
 
 _ITEM: Final = re.compile(r"(?:[•◦▪‣●○■□➢✓·]\s*|[*–—-]\s+|(?P<number>\(?\d{1,2}[.)])\s+)(?=\S)")
 _PARTED: Final = re.compile(r"([^\W\d_]+)-$")
+_INDENT: Final = 6.0
+"""Lines whose left edges differ by less stand in one column."""
 _ENDS: Final = ".!?:;。！？：；।"
