@@ -16,6 +16,7 @@ request: ContextVar[str] = ContextVar("request", default="")
 """The id of the request or message being worked on; empty outside of one."""
 
 CHATTY = (
+    "apscheduler",
     "httpx",
     "httpcore",
     "huggingface_hub",

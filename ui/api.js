@@ -28,6 +28,7 @@
  */
 
 const JSON_HEADERS = { "content-type": "application/json" };
+const OPENED = "conversation";
 const FIRST_PAUSE = 400;
 const LONGEST_PAUSE = 20_000;
 const OPENS_WITHIN = 10_000;
@@ -50,11 +51,18 @@ export const clinic = () => ask("GET", "/api/clinic");
 /** @param {string} language @returns {Promise<Record<string, string|{text: string}>>} */
 export const wordsOf = (language) => ask("GET", `/words/${language}.json`);
 
-/** The conversation this browser is in, or null. @returns {Promise<Conversation|null>} */
-export const conversation = () => orNull(ask("GET", "/api/conversation"));
+/** The conversation this browser is in, or null. Its cookie cannot be seen from here; a note tells whether it is worth asking. @returns {Promise<Conversation|null>} */
+export async function conversation() {
+  const found = localStorage.getItem(OPENED) ? await orNull(ask("GET", "/api/conversation")) : null;
+  if (!found) localStorage.removeItem(OPENED);
+  return found;
+}
 
 /** @param {string} language */
-export const openConversation = (language) => ask("POST", "/api/conversations", { language });
+export async function openConversation(language) {
+  await ask("POST", "/api/conversations", { language });
+  localStorage.setItem(OPENED, "yes");
+}
 
 export const deleteConversation = () => orNull(ask("DELETE", "/api/conversation"));
 
@@ -116,11 +124,14 @@ export class Line {
     this.#transmit(message.id);
   }
 
-  /** @param {string} id */
+  /** Without a connection, what has not been sent stays unsent. @param {string} id */
   async stop(id) {
     if (!this.#open.has(id)) return;
-    if (this.#socket?.readyState === WebSocket.OPEN) this.#write({ type: "stop", id });
-    else await ask("POST", `/api/conversation/messages/${id}/stop`).catch(() => undefined);
+    if (this.#socket?.readyState === WebSocket.OPEN) return this.#write({ type: "stop", id });
+    if (this.#streams.has(id)) return void (await ask("POST", `/api/conversation/messages/${id}/stop`).catch(() => undefined));
+    this.#close(id);
+    forgetUnsent(id);
+    this.listener.end(id, false);
   }
 
   /** Forget everything: the conversation is over. */

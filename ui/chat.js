@@ -30,6 +30,8 @@ const questions = new Map();
 /** @type {Map<string, {text: string, language: string}[]>} what screen readers are still to hear of an emergency */
 const urgent = new Map();
 let following = true;
+/** @type {"lost"|"offline"|null} */
+let broken = null;
 
 const line = new Line({ part, end, problem, state }, language);
 
@@ -66,7 +68,7 @@ async function theClinic() {
 async function furnish(about) {
   paint(about.accent);
   const spoken = firstLanguage(about.languages);
-  await speak(spoken);
+  if (spoken !== language()) await speak(spoken);
   const number = element("a", { href: `tel:${about.emergency_number}` }, about.emergency_number);
   put(one("#disclosure > span:last-child"), "disclosure", { number });
   one("#clinic-name").textContent = about.name;
@@ -128,7 +130,7 @@ function resume(id) {
 function ask(text, id = newId(), spoken = localStorage.getItem(CHOSEN)) {
   following = true;
   asked(id, text);
-  answer(id).state("state_connecting");
+  answer(id).state(broken ? `state_${broken}` : "state_connecting");
   line.send(text ? { id, type: "say", text, language: spoken } : { id, type: "person", language: spoken ?? language() });
   settle();
   follow(id);
@@ -197,15 +199,17 @@ function problem({ id, code, retry_after }) {
   settle();
 }
 
-/** @param {import("./api.js").LineState} now */
+/** A broken line is told once, until it stands again. @param {import("./api.js").LineState} now */
 function state(now) {
+  if (now === broken || (now === "connecting" && broken)) return;
+  broken = now === "lost" || now === "offline" ? now : null;
   const key = { ready: "state_searching", connecting: "state_connecting", lost: "state_lost", offline: "state_offline" }[now];
   for (const turn of answers.values()) {
     if (!turn.over) turn.state(now === "ready" && turn.kind ? "state_writing" : key);
   }
-  if (now === "lost" || now === "offline") politely(word(key), language());
-  if (now !== "connecting") for (const id of urgent.keys()) alarm(id);
-  settle();
+  if (!broken) return;
+  politely(word(key), language());
+  for (const id of urgent.keys()) alarm(id);
 }
 
 /** @param {string} id @param {string} text @param {string} spoken */
@@ -235,7 +239,8 @@ function follow(id) {
   if (!following || !question || !turn) return;
   const hidden = turn.getBoundingClientRect().bottom - askBox.getBoundingClientRect().top;
   const room = question.getBoundingClientRect().top - one("#pinned").getBoundingClientRect().bottom;
-  if (hidden > 0 && room > 8) scrollBy({ top: Math.min(hidden + 8, room - 8), behavior: "instant" });
+  const most = Math.trunc(room - 8);
+  if (hidden > 0 || most < 0) scrollBy({ top: Math.min(Math.max(hidden + 8, 0), most), behavior: "instant" });
 }
 
 // ---- what the patient may press -----------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-// The bar with emergency numbers that stays on the screen while the emergency answer itself is out of sight. Knows only that answer.
+// The bar with the emergency number that stays on the screen while the emergency answer itself is out of sight. Knows only that answer.
 // @ts-check
 import { button, element } from "./element.js";
 import { callButton } from "./said.js";
@@ -12,8 +12,8 @@ export class EmergencyBar extends HTMLElement {
   pin(card, calls) {
     this.#watch?.disconnect();
     const language = card.querySelector(".said")?.getAttribute("lang") ?? tag("en");
-    const numbers = element("div", { class: "calls", lang: language }, ...calls.map(callButton));
-    this.replaceChildren(element("p", {}, element("strong", { word: "emergency_call_now" })), numbers,
+    const first = element("div", { class: "calls", lang: language }, ...calls.slice(0, 1).map(callButton));
+    this.replaceChildren(element("p", {}, element("strong", { word: "emergency_call_now" })), first,
       button("emergency_show", "send", () => card.scrollIntoView({ block: "start" })));
     this.#watch = new IntersectionObserver(([seen]) => (this.hidden = seen.isIntersecting), { rootMargin: "-15% 0px -20%" });
     this.#watch.observe(card.querySelector(".calls") ?? card);

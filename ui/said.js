@@ -102,7 +102,7 @@ export class Said {
     const paragraph = this.#paragraph ?? this.#begin("ours", this.#language);
     paragraph.text.data = paragraph.text.data.trimEnd();
     const next = document.createTextNode("");
-    paragraph.box.append(element("sup", { "aria-hidden": "true" }, String(citation.number)), next);
+    paragraph.box.append(element("sup", { "aria-hidden": "true" }, `\u2060${citation.number}`), next); // word joiner: never alone on a line
     paragraph.text = next;
     if (!paragraph.chips) {
       paragraph.chips = element("div", { class: "chips" });
@@ -164,8 +164,8 @@ function place({ title, heading }) {
 /** A number to press. @param {import("./api.js").Call} call */
 export function callButton({ label, number, urgent }) {
   const dial = number.replace(/\s*(ext|x)\b.*$/i, "").replace(/[^+\d*#]/g, "");
-  const said = element("span", {}, label);
-  if (!label.includes(number)) said.append(" ", element("bdi", { class: "number", dir: "ltr" }, number));
+  const [before, after] = label.includes(number) ? label.split(number) : [`${label} `, ""];
+  const said = element("span", {}, before, element("bdi", { class: "number", dir: "ltr" }, number), after);
   return element("a", { class: urgent ? "call urgent" : "call", href: `tel:${dial}` },
     icon("phone"), said);
 }

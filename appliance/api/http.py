@@ -6,7 +6,6 @@ Knows no route's business. The channels' routes are handed in by the composition
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
@@ -31,7 +30,7 @@ from appliance.config import Limits
 from appliance.errors import ApplianceError, TooOften
 from appliance.log import new_request
 from appliance.people.admins import Admins
-from appliance.people.pace import Pace
+from appliance.people.pace import Pace, stranger
 from appliance.problems import MEDIA_TYPE, Problem, plain, problem, where
 from models import ModelError
 
@@ -117,7 +116,8 @@ class _FrontDoor(Litestar):
     async def _visited(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         visit = _Visit(scope, self._headers, receive, send)
         try:
-            self._pace.take(address(scope))
+            if who := stranger(scope["client"][0] if scope.get("client") else None):
+                self._pace.take(who)
             if scope["type"] == "websocket":
                 await super().__call__(cast(Scope, scope), receive, send)
             else:
@@ -184,19 +184,6 @@ class _Visit:
             self._status,
             (monotonic() - self._began) * 1000,
         )
-
-
-def address(scope: Any) -> str:
-    """Who asks, for limits: one IPv4 address, or the /64 that one IPv6 customer has."""
-    client = scope.get("client")
-    try:
-        found = ipaddress.ip_address(client[0] if client else "127.0.0.1")
-    except ValueError:
-        return "unknown"
-    if isinstance(found, ipaddress.IPv6Address):
-        mapped = found.ipv4_mapped
-        return str(mapped or ipaddress.ip_network((found, 64), strict=False))
-    return str(found)
 
 
 class _TooSlow(HTTPException):

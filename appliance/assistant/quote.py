@@ -15,15 +15,16 @@ from typing import Final
 import msgspec
 
 from appliance.assistant.asked import Asked
+from appliance.assistant.evidence import Asking, evidence
 from appliance.knowledge import Passage, Sentence
 from appliance.knowledge.glossary import NOTHING_CARRIED, Carried
 from appliance.knowledge.search import Hit
-from appliance.knowledge.words import content_words, fold
 from appliance.message import Citation, Language, Span
 
 MOST_WORDS: Final = 70
 """A patient reads at most about eighty words; the lead-in takes the rest. A Chinese character counts as half a word."""
-PASSAGES: Final = 6
+MOST_SENTENCES: Final = 3
+PASSAGES: Final = 10
 
 
 class Candidate(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,6 +79,8 @@ class Weights(msgspec.Struct, frozen=True, kw_only=True):
 
     ranker: dict[str, float]
     gate: dict[str, float]
+    join: dict[str, float]
+    """How far behind the best sentence, in log-odds, another may be and still be quoted with it."""
     threshold: float
     """Below this probability the answer is 'I don't know'."""
 
@@ -132,92 +135,37 @@ class Quoting:
         sites: Sequence[str] = (),
     ) -> list[Candidate]:
         """Every sentence of the best passages, best first."""
-        view = _Question(question, language, carried, sites, self._asked)
-        best = hits[0].score if hits else 0.0
-        candidates = []
-        for place, hit in enumerate(hits[:PASSAGES]):
-            for one in hit.sentences:
-                features = view.features(hit, one.sentence, dense=one.dense, place=place, best=best)
-                candidates.append(Candidate(passage=hit.passage, sentence=one.sentence, features=features))
-        return self.scored(candidates)
+        asking = Asking(text=question, language=language, carried=carried, sites=tuple(sites))
+        found = evidence(asking, hits[:PASSAGES], self._asked)
+        return self.scored(
+            [Candidate(passage=hit.passage, sentence=one, features=features) for hit, one, features in found]
+        )
 
     def _joined(self, ranked: Sequence[Candidate]) -> list[Candidate]:
-        """The best sentence, and those of the same passage that are nearly as good, while they stay short."""
+        """The best sentence, and what belongs to it, while it stays short: its neighbours, and others nearly as good.
+
+        Rows of one table are rivals (other days, other prices): they join only when they are as good as the best.
+        """
         best = ranked[0]
         chosen = [best]
         length = _words(best)
         for other in ranked[1:]:
-            if other.score < best.score - self._weights.ranker["join_within"]:
-                break
-            if other.passage.id != best.passage.id and len(chosen) > 1:
-                continue
-            if len(chosen) == 3 or length + _words(other) > MOST_WORDS:
-                continue
-            chosen.append(other)
-            length += _words(other)
+            if len(chosen) < MOST_SENTENCES and length + _words(other) <= MOST_WORDS and self._belongs(other, best):
+                chosen.append(other)
+                length += _words(other)
         return chosen
 
-
-class _Question:
-    """A question looked at once, compared with many sentences."""
-
-    def __init__(self, question: str, language: Language, carried: Carried, sites: Sequence[str], asked: Asked) -> None:
-        self._language = language
-        self._asked = asked
-        self._kinds = asked.kinds(question)
-        self._days = asked.days(question)
-        self._words = content_words(question)
-        self._carried = carried
-        folded = fold(question)
-        self._sites = {site for site in sites if fold(site) in folded or _short_name(site) in folded}
-
-    def features(self, hit: Hit, sentence: Sentence, *, dense: float, place: int, best: float) -> dict[str, float]:
-        passage = hit.passage
-        around = " ".join((passage.title, *passage.heading))
-        words = self._words if passage.language == self._language else frozenset()
-        return {
-            "bias": 1.0,
-            "dense": dense,
-            "passage": hit.score,
-            "behind": best - hit.score,
-            "first": 1.0 if place == 0 else 0.0,
-            "words": hit.words,
-            "covered": _covered(words, content_words(sentence.text)),
-            "covered_above": _covered(words, content_words(around)),
-            "concepts": self._carried.share_in(fold(sentence.text)),
-            "concepts_near": self._carried.share_in(fold(f"{around} {passage.text}")),
-            "concepts_above": self._carried.share_in(fold(around)),
-            "fact": self._fact(sentence.text),
-            "no_fact": self._no_fact(sentence.text),
-            "day": self._day(sentence.text),
-            "site": self._site(passage),
-            "row": 1.0 if sentence.kind == "row" else 0.0,
-            "short": 1.0 if len(sentence.text) < 25 else 0.0,
-            "own": 1.0 if passage.language == self._language else 0.0,
-        }
-
-    def _fact(self, text: str) -> float:
-        sharp = self._kinds & _SHARP
-        return 1.0 if any(self._asked.holds(kind, text) for kind in sharp) else 0.0
-
-    def _no_fact(self, text: str) -> float:
-        sharp = self._kinds & _SHARP
-        return 1.0 if sharp and not any(self._asked.holds(kind, text) for kind in sharp) else 0.0
-
-    def _day(self, text: str) -> float:
-        if not self._days:
-            return 0.0
-        named = self._asked.days(text)
-        return 1.0 if self._days & named else -1.0 if named else 0.0
-
-    def _site(self, passage: Passage) -> float:
-        if not self._sites or not passage.site:
-            return 0.0
-        return 1.0 if passage.site in self._sites else -1.0
-
-
-_SHARP: Final = frozenset({"phone", "price", "duration", "time", "place", "bring"})
-"""Kinds whose facts can be seen in a sentence."""
+    def _belongs(self, other: Candidate, best: Candidate) -> bool:
+        if other.passage.id != best.passage.id:
+            return False
+        behind = best.score - other.score
+        join = self._weights.join
+        if best.sentence.kind == "row" or other.sentence.kind == "row":
+            return behind <= join["row"]
+        beside = (
+            min(abs(other.sentence.start - best.sentence.end), abs(best.sentence.start - other.sentence.end)) <= _GAP
+        )
+        return behind <= (join["beside"] if beside else join["apart"])
 
 
 def gate_features(ranked: Sequence[Candidate]) -> dict[str, float]:
@@ -230,7 +178,7 @@ def gate_features(ranked: Sequence[Candidate]) -> dict[str, float]:
 
 _GATE_KEEPS: Final = (
     *("bias", "dense", "passage", "words", "covered", "covered_above"),
-    *("concepts", "concepts_near", "concepts_above", "fact", "no_fact", "day", "own"),
+    *("names", "concepts", "concepts_near", "concepts_above", "unknown", "fact", "no_fact", "day", "site", "own"),
 )
 
 
@@ -248,15 +196,6 @@ def citation(passage: Passage, span: Span, *, text: str, number: int) -> Citatio
         quote=text,
         valid_from=passage.valid_from,
     )
-
-
-def _covered(words: frozenset[str], among: frozenset[str]) -> float:
-    return len(words & among) / len(words) if words else 0.0
-
-
-def _short_name(site: str) -> str:
-    """'North Clinic' is called 'North'."""
-    return fold(site).split()[0]
 
 
 def _words(candidate: Candidate) -> float:

@@ -22,7 +22,7 @@ from appliance.channels.web import MessageName, NewMessage, PersonWanted, Seq, W
 from appliance.conversations.turns import Conversation
 from appliance.errors import ApplianceError, BadInput, Busy, NotAllowed, TooOften
 from appliance.message import ConversationId, Language, MessageId
-from appliance.people.pace import Pace
+from appliance.people.pace import Pace, stranger
 from appliance.problems import problem, where
 from models import ModelError
 
@@ -102,9 +102,9 @@ class Sockets:
         """One line, from the knock to the goodbye. A stranger's knock is refused before the door opens."""
         if not self._web.own_page(socket):
             raise NotAllowed("this socket is not opened by a page of this server (server.allowed_origins)")
-        if len(self._lines) >= self._web.limits.sockets:
-            raise Busy("as many pages are connected as limits.sockets allows")
-        line = _Line(socket, await self._web.conversation(socket.cookies), self._web)
+        who = stranger(socket.client.host if socket.client else None)
+        self._room(who)
+        line = _Line(socket, await self._web.conversation(socket.cookies), self._web, who)
         await socket.accept()
         self._lines.add(line)
         SOCKETS.inc()
@@ -113,6 +113,12 @@ class Sockets:
         finally:
             self._lines.discard(line)
             SOCKETS.dec()
+
+    def _room(self, who: str) -> None:
+        """For one more line. One stranger may not take more than half of all."""
+        most = self._web.limits.sockets
+        if len(self._lines) >= most or (who and sum(line.who == who for line in self._lines) >= max(1, most // 2)):
+            raise Busy("as many pages are connected as limits.sockets allows")
 
     async def close(self) -> None:
         """Say goodbye to all: the page comes back by itself once we are up again."""
@@ -135,9 +141,10 @@ class _Over(Exception):
 class _Line:
     """One open socket of one conversation."""
 
-    def __init__(self, socket: WebSocket[Any, Any, Any], conversation: Conversation, web: Web) -> None:
-        self._socket = socket
+    def __init__(self, socket: WebSocket[Any, Any, Any], conversation: Conversation, web: Web, who: str) -> None:
         self.conversation = conversation
+        self.who = who
+        self._socket = socket
         self._web = web
         self._frames = Pace(FRAMES_A_MINUTE)
         self._sending = asyncio.Lock()

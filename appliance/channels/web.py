@@ -26,7 +26,7 @@ from appliance.config import Limits, Server
 from appliance.conversations.turns import Conversation, Conversations, Turn
 from appliance.errors import BadInput, NotAllowed, NotFound, TooLarge
 from appliance.message import ConversationId, Language, Message, MessageId
-from appliance.people.pace import Pace
+from appliance.people.pace import Pace, stranger
 from appliance.problems import described
 
 HangUp = Callable[[ConversationId], Awaitable[None]]
@@ -145,6 +145,7 @@ class Web:
         self.secure = secure or server.public_url.startswith("https://")  # then something before us speaks TLS
         self._person = person
         self._pace = Pace(limits.messages_per_minute)
+        self._newcomers = Pace(max(1, limits.requests_per_minute // 5))
 
     async def conversation(self, cookies: Mapping[str, str]) -> Conversation:
         """The conversation that the caller's cookie opens. Raises NotFound."""
@@ -153,6 +154,12 @@ class Web:
         if found and (conversation := await self.conversations.find(found)):
             return conversation
         raise NotFound("there is no conversation yet: open one with POST /api/conversations")
+
+    async def open(self, new: NewConversation, host: str | None) -> tuple[ConversationId, str]:
+        """A new conversation and its token. Raises TooOften: each costs the store a row for weeks."""
+        if who := stranger(host):
+            self._newcomers.take(who)
+        return await self.conversations.create("web", new.language, new.site)
 
     async def say(self, conversation: Conversation, message: NewMessage) -> Answer:
         """The answer to what the patient wrote. Raises TooLarge, BadInput, TooOften, Busy."""
@@ -220,9 +227,11 @@ async def clinic_card(web: NamedDependency[Web]) -> ClinicCard:
 
 
 @post("/conversations", responses=described(403))
-async def open_conversation(data: JSONBody[NewConversation], web: NamedDependency[Web]) -> Response[Opened]:
+async def open_conversation(
+    request: Request[Any, Any, Any], data: JSONBody[NewConversation], web: NamedDependency[Web]
+) -> Response[Opened]:
     """Begin a conversation; its token comes as a cookie that ends with the browser."""
-    conversation, token = await web.conversations.create("web", data.language, data.site)
+    conversation, token = await web.open(data, request.client.host if request.client else None)
     card = await web.clinic()
     return Response(Opened(id=conversation, clinic=card), cookies=[_cookie(web, token)])
 

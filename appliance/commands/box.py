@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ from appliance.commands.models import told_by_the_store
 
 if TYPE_CHECKING:
     from appliance.app import Clinic
+    from appliance.config import Server
 
 DEMO = Path(__file__).parents[1] / "demo" / "documents"
 
@@ -43,7 +45,8 @@ async def _furnish(clinic: Clinic, /, demo: bool) -> None:
         click.echo(f"{clinic.config.data.directory} is set up.")
         return
     if demo:
-        await learnt(clinic, [DEMO])
+        found = [each.status for each in await learnt(clinic, [DEMO])]
+        click.echo(f"Documents that answer now: {found.count('searchable')} of {len(found)} (see: medinovai documents)")
     # last, so that an interrupted init is taken up where it was
     token = await clinic.admins.create("first administrator")
     click.echo(f"\nThe administrator's token, shown only this once:\n  {token}")
@@ -60,7 +63,20 @@ def serve(given: Given, host: str | None, port: int | None) -> None:
 
     from appliance import app
 
-    uvloop.run(app.serve(given.config(quiet=False, server__host=host, server__port=port)))
+    config = given.config(quiet=False, server__host=host, server__port=port)
+    click.echo(f"The chat page: {address(config.server)}  (stop with Ctrl+C)")
+    uvloop.run(app.serve(config))
+
+
+def address(server: Server) -> str:
+    """What to type into a browser."""
+    from appliance.api.certificate import on_this_machine
+
+    if server.public_url:
+        return server.public_url
+    scheme = "http" if on_this_machine(server.host) and not server.certificate else "https"
+    host = socket.gethostname() if server.host in ("0.0.0.0", "::") else server.host  # noqa: S104 - only compared
+    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{server.port}"
 
 
 @click.command()

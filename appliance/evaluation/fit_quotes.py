@@ -116,14 +116,13 @@ async def _example(clinic: Clinic, one: Question, sites: Sequence[str]) -> Examp
 
 
 def fitted(found: Sequence[Example], start: Weights, *, penalty: float) -> Weights:
-    """Both parts, fitted on these examples; ``join_within`` and the threshold stay."""
+    """Both parts, fitted on these examples; joining and the threshold stay."""
     names = [name for name in found[0].candidates[0].features if name != "bias"]
     ranker = _conditional_logit(found, names, penalty=penalty)
-    ranker["join_within"] = start.ranker["join_within"]
-    with_ranker = Weights(ranker=ranker, gate=start.gate, threshold=start.threshold)
+    with_ranker = msgspec.structs.replace(start, ranker=ranker)
     gate_names, rows, labels = _gate_rows(found, Quoting(with_ranker))
     gate = dict(zip(gate_names, _logistic(rows, labels, penalty=penalty).round(3).tolist(), strict=True))
-    return Weights(ranker=ranker, gate=gate, threshold=start.threshold)
+    return msgspec.structs.replace(with_ranker, gate=gate)
 
 
 def curve(found: Sequence[Example], start: Weights, *, penalty: float) -> list[tuple[float, float, float, float]]:

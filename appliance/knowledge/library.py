@@ -18,7 +18,7 @@ from appliance.errors import BadDocument, BadInput, NotFound, StoreFailed, TooLa
 from appliance.knowledge import Document, DocumentStatus, shelves
 from appliance.knowledge.documents import Limits, read, too_large
 from appliance.knowledge.files import File, files, relevant
-from appliance.knowledge.parsed import Metadata, Parsed
+from appliance.knowledge.parsed import Metadata, Parsed, metadata_of
 from appliance.knowledge.passages import Cut, PassageDraft, cut
 from appliance.knowledge.shelves import Learnt, Place
 from appliance.message import DocumentId, Language
@@ -52,6 +52,7 @@ class Library:
 
         What cannot be read does not stop the others: its status says why. Raises StoreFailed and ModelError.
         """
+        given = _checked(given)
         async with self._learning:
             await self._embed_anew_if_needed(progress)
             found = await asyncio.to_thread(files, paths)
@@ -59,17 +60,17 @@ class Library:
             for place, file in enumerate(found):
                 told = _part(progress, place, len(found))
                 told(0.0, file.source)
-                touched.append(await self._learn_file(file, given or Metadata(), told))
+                touched.append(await self._learn_file(file, given, told))
             gone = await self._forget_gone(paths)
             progress(SHARE * len(found), SHARE * len(found), "done")
             return [one for one in await self._statuses() if one.id in {*touched, *gone}]
 
     async def learn_bytes(self, name: str, data: bytes, given: Metadata | None = None) -> DocumentStatus:
         """A document that was sent; one of the same name is replaced. Its status says what became of it."""
+        given = _checked(given)
         async with self._learning:
             await self._embed_anew_if_needed(lambda *_: None)
-            place = Place(source=name)
-            document = await self._learn_data(place, data, given or Metadata(), lambda *_: None)
+            document = await self._learn_data(Place(source=name), data, given, lambda *_: None)
         return await self._status(document)
 
     async def learn_parsed(self, source: str, parsed: Parsed, *, sentence_vectors: bool = True) -> DocumentStatus:
@@ -104,7 +105,7 @@ class Library:
         return await self._database.read(shelves.statuses)
 
     async def _status(self, document: DocumentId) -> DocumentStatus:
-        return next(one for one in await self._statuses() if one.id == document)
+        return await self._database.read(lambda connection: shelves.status(connection, document))
 
     # ---- one file -------------------------------------------------------------------------------------------------
 
@@ -217,12 +218,20 @@ def passage_to_embed(whole: Cut, passage: PassageDraft) -> str:
 
 
 def sentence_to_embed(whole: Cut, passage: PassageDraft, place: int) -> str:
-    """What stands for a sentence's meaning: its words, with the nearest heading and what introduces it."""
+    """What stands for a sentence's meaning: its words, with title, nearest heading and what introduces it.
+
+    Without the title a heading such as "When and where" says nothing.
+    """
     sentence = passage.sentences[place]
-    nearest = next((title for title in (*reversed(passage.heading), whole.title) if title), "")
+    nearest = next((title for title in reversed(passage.heading) if title), "")
     lead = whole.text[sentence.lead.start : sentence.lead.end] if sentence.lead else ""
-    over = [part.rstrip(":： ") for part in dict.fromkeys((nearest, lead)) if part]
+    over = [part.rstrip(":： ") for part in dict.fromkeys((whole.title, nearest, lead)) if part]
     return ": ".join([*over, sentence.text])
+
+
+def _checked(given: Metadata | None) -> Metadata:
+    """Days that are days. Raises BadDocument."""
+    return metadata_of(msgspec.to_builtins(given), where="what was said about it") if given else Metadata()
 
 
 _Told = Callable[[float, str], None]

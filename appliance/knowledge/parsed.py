@@ -27,7 +27,7 @@ class Block(msgspec.Struct, frozen=True, kw_only=True):
     """Words that introduce the items or rows after it, such as a table's caption."""
 
 
-class Metadata(msgspec.Struct, frozen=True, kw_only=True):
+class Metadata(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a document, or whoever learns it, says about it. None: nothing was said."""
 
     title: str | None = None

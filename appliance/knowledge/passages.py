@@ -24,6 +24,7 @@ WORDS: Final = 120
 LONGEST_ITEM: Final = 45
 """Words of an item that is quoted as a whole; a longer one sentence by sentence."""
 
+LONGEST_QUESTION: Final = 10
 LONGEST_LEAD: Final = 12
 """Words of what only introduces; a longer one says something of its own, too."""
 
@@ -221,14 +222,14 @@ def _joined(found: Sequence[tuple[int, int]], text: str) -> list[tuple[int, int]
     kept: list[tuple[int, int]] = []
     for start, end in found:
         before = text[slice(*kept[-1])] if kept else ""
-        words = weight(before)
-        if before and (words <= 2 or (words <= 10 and before[-1] in "?？")):
+        if before and (_BARE.fullmatch(before) or (before[-1] in "?？" and weight(before) <= LONGEST_QUESTION)):
             kept[-1] = (kept[-1][0], end)
         else:
             kept.append((start, end))
     return kept
 
 
+_BARE: Final = re.compile(r"(?:yes|no|sí|是|是的|不是|不|可以|हाँ|हां|जी हाँ|नहीं)\s?[.!。！।]", re.IGNORECASE)
 _MARKER: Final = re.compile(r"(?:\d{1,3}|[a-zA-Z])[.)]\s+")
 
 

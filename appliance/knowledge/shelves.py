@@ -6,12 +6,14 @@ Knows SQL and the rules of which document takes which one's place; no file forma
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Final
 
 import msgspec
+from sqlcipher3 import dbapi2
 
 from appliance.knowledge import Document, DocumentStatus, PlacedBlock, Sentence, Status
 from appliance.knowledge.parsed import Metadata, name_as_title
@@ -62,12 +64,25 @@ def paths(connection: Connection) -> dict[DocumentId, str]:
 
 def statuses(connection: Connection) -> list[DocumentStatus]:
     """Of every document, by name."""
+    return _statuses(connection, "")
+
+
+def status(connection: Connection, number: DocumentId) -> DocumentStatus:
+    """Of one document that is there."""
+    return _statuses(connection, "WHERE id = :number", number)[0]
+
+
+def _statuses(connection: Connection, those: str, number: DocumentId | None = None) -> list[DocumentStatus]:
     rows = connection.execute(
-        """SELECT id, revision, title, source, language, site, valid_from, valid_until, superseded_by, status, reason, passages,
+        f"""SELECT id, revision, title, source, language, site, valid_from, valid_until, superseded_by, status, reason, passages,
         (SELECT count(*) FROM sentence JOIN passage ON passage.id = sentence.passage WHERE passage.document = document.id),
-        learnt_at FROM document ORDER BY source"""
+        learnt_at FROM document {those} ORDER BY source""",  # noqa: S608 - texts of ours
+        {"number": number},
     ).fetchall()
-    names = {row[0]: f"{row[2]} ({row[3]})" for row in rows}
+    followers = connection.execute(
+        "SELECT id, title, source FROM document WHERE id IN (SELECT superseded_by FROM document)"
+    )
+    names = {follower: f"{title} ({source})" for follower, title, source in followers}
     return [_status(row, names) for row in rows]
 
 
@@ -156,7 +171,7 @@ def _in_words(fields: Mapping[str, object], followed: object, reason: str) -> tu
     begins, ends = str(fields["valid_from"] or ""), str(fields["valid_until"] or "9")
     match fields["status"]:
         case "failed":
-            return "failed", f"not learnt: {reason}"
+            return "failed", f"not learnt: {_sentence(reason)}"
         case "removed":
             return "removed", "removed"
         case "superseded":
@@ -174,6 +189,11 @@ def _in_words(fields: Mapping[str, object], followed: object, reason: str) -> tu
         f"; until {ends}" + (f", then {followed} takes its place" if followed else "") if fields["valid_until"] else ""
     )
     return "searchable", counted + until + (f"; {reason}" if reason else "")
+
+
+def _sentence(reason: str) -> str:
+    """'is empty' is told as 'it is empty'."""
+    return f"it {reason}" if reason.split(" ", 1)[0] in ("is", "has", "holds", "needs", "took", "cannot") else reason
 
 
 def _count(number: object, noun: str) -> str:
@@ -198,7 +218,7 @@ def put(connection: Connection, learnt: Learnt, sites: Sequence[str]) -> Documen
     _put_vectors(connection, number, learnt.passages, learnt.sentences)
     connection.execute("DELETE FROM embedder")
     connection.execute("INSERT INTO embedder VALUES (?, ?)", (learnt.embedder, learnt.passages.shape[1]))
-    _settle(connection, sites)
+    _settle(connection, number, sites)
     return number
 
 
@@ -208,7 +228,7 @@ def fail(connection: Connection, place: Place, words: str) -> DocumentId:
     connection.execute(
         """UPDATE document SET reason = CASE WHEN passages > 0 THEN ? ELSE ? END,
         status = CASE WHEN passages > 0 THEN status ELSE 'failed' END, path = coalesce(?, path), learnt_at = ? WHERE id = ?""",
-        (f"{_NEWER} {words}. What it said before still answers", words, place.path, iso(now()), number),
+        (f"{_NEWER} {_sentence(words)}. What it said before still answers", words, place.path, iso(now()), number),
     )
     return number
 
@@ -221,7 +241,7 @@ def remove(connection: Connection, number: DocumentId, sites: Sequence[str]) -> 
         superseded_by = NULL, sha256 = '', learnt_at = ? WHERE id = ? AND status <> 'removed'""",
         (iso(now()), number),
     )
-    _settle(connection, sites)
+    _settle(connection, number, sites)
     return done.rowcount > 0
 
 
@@ -315,19 +335,31 @@ def _put_vectors(connection: Connection, number: DocumentId, passages: Vectors, 
     rows = connection.execute(
         "SELECT id, language, site FROM passage WHERE document = ? ORDER BY ordinal", (number,)
     ).fetchall()
-    connection.executemany(
-        "INSERT INTO passage_vec (id, embedding, language, site) VALUES (?, ?, ?, ?)",
-        [(row[0], vector.tobytes(), row[1], row[2] or "") for row, vector in zip(rows, passages, strict=True)],
-    )
     said = connection.execute(
         """SELECT sentence.id FROM sentence JOIN passage ON passage.id = sentence.passage WHERE passage.document = ?
         ORDER BY passage.ordinal, sentence.id""",
         (number,),
     ).fetchall()
-    connection.executemany(
-        "INSERT INTO sentence_vec (id, embedding) VALUES (?, ?)",
-        [(row[0], vector.tobytes()) for row, vector in zip(said, sentences, strict=len(sentences) > 0)],
-    )
+    with _full_disk_told(connection):
+        connection.executemany(
+            "INSERT INTO passage_vec (id, embedding, language, site) VALUES (?, ?, ?, ?)",
+            [(row[0], vector.tobytes(), row[1], row[2] or "") for row, vector in zip(rows, passages, strict=True)],
+        )
+        connection.executemany(
+            "INSERT INTO sentence_vec (id, embedding) VALUES (?, ?)",
+            [(row[0], vector.tobytes()) for row, vector in zip(said, sentences, strict=len(sentences) > 0)],
+        )
+
+
+@contextmanager
+def _full_disk_told(connection: Connection) -> Iterator[None]:
+    """sqlite-vec 0.1.9 reports a full disk as any other error. An ordinary write then tells; all is rolled back anyway."""
+    try:
+        yield
+    except dbapi2.OperationalError:
+        connection.execute("CREATE TABLE room (bytes BLOB)")
+        connection.execute("INSERT INTO room VALUES (zeroblob(8000000))")
+        raise
 
 
 # ---- what follows for the other documents ----------------------------------------------------------------------------
@@ -342,48 +374,59 @@ class _Claim(msgspec.Struct, frozen=True):
     said: Metadata
 
 
-def _settle(connection: Connection, sites: Sequence[str]) -> None:
-    """After every change: who takes whose place and from which day, and which passage speaks of which site."""
-    claims = [
-        _Claim(row[0], row[1], row[2], msgspec.json.decode(row[3], type=Metadata))
-        for row in connection.execute(
-            "SELECT id, source, title, metadata FROM document WHERE status IN ('searchable', 'superseded') ORDER BY id"
-        )
-    ]
-    _settle_places(connection, claims)
-    _settle_sites(connection, claims, sites)
+def _settle(connection: Connection, changed: DocumentId, sites: Sequence[str]) -> None:
+    """After a change: who takes whose place and from which day, and which passage speaks of which site."""
+    _settle_places(connection, changed)
+    _settle_sites(connection, changed, sites)
 
 
-def _settle_places(connection: Connection, claims: Sequence[_Claim]) -> None:
+def _settle_places(connection: Connection, changed: DocumentId) -> None:
     """A document that is superseded from a later day on answers until the day before."""
-    today = now().date()
-    followed = _followed(claims)
-    for claim in claims:
-        by, begins = followed.get(claim.id, (None, None))
-        later = begins is not None and begins > today.isoformat()
-        ends = claim.said.valid_until
-        if later and begins:
+    today = now().date().isoformat()
+    followed = _followed(connection)
+    stood = connection.execute("SELECT id FROM document WHERE superseded_by IS NOT NULL").fetchall()
+    for number in {changed, *followed, *(row[0] for row in stood)}:
+        by, begins = followed.get(number, (None, ""))
+        later = begins > today
+        row = connection.execute("SELECT metadata FROM document WHERE id = ?", (number,)).fetchone()
+        ends = msgspec.json.decode(row[0], type=Metadata).valid_until if row else None
+        if later:
             day_before = (date.fromisoformat(begins) - timedelta(days=1)).isoformat()
             ends = min(ends or day_before, day_before)
         connection.execute(
-            "UPDATE document SET status = ?, superseded_by = ?, valid_until = ? WHERE id = ?",
-            ("superseded" if by and not later else "searchable", by, ends, claim.id),
+            """UPDATE document SET status = ?, superseded_by = ?, valid_until = ?
+            WHERE id = ? AND status IN ('searchable', 'superseded')""",
+            ("superseded" if by and not later else "searchable", by, ends, number),
         )
 
 
-def _followed(claims: Sequence[_Claim]) -> dict[DocumentId, tuple[str, str | None]]:
+def _followed(connection: Connection) -> dict[DocumentId, tuple[str, str]]:
     """For each superseded document the one that takes its place, and from which day: the earliest, if several do."""
-    names = {name: claim.id for claim in claims for name in _names(claim)}
-    begins = {claim.id: claim.said.valid_from for claim in claims}
+    claims = _claims(connection, "AND metadata LIKE '%supersede%'")
+    if not claims:
+        return {}
+    everyone = {claim.id: claim for claim in _claims(connection, "")}
+    names = {name: claim.id for claim in everyone.values() for name in _names(claim)}
     pairs: list[tuple[str, DocumentId, str]] = []
     for claim in claims:
-        old = names.get(_name(claim.said.supersedes))
+        old, new = names.get(_name(claim.said.supersedes)), names.get(_name(claim.said.superseded_by))
         if old and old != claim.id:
-            pairs.append((begins[claim.id] or "", old, claim.id))
+            pairs.append((claim.said.valid_from or "", old, claim.id))
         if claim.said.superseded_by:
-            new = names.get(_name(claim.said.superseded_by))
-            pairs.append((begins[new] or "" if new else "", claim.id, new or claim.said.superseded_by))
-    return {old: (new, day or None) for day, old, new in sorted(pairs, reverse=True)}
+            begins = everyone[new].said.valid_from if new else None
+            pairs.append((begins or "", claim.id, new or claim.said.superseded_by))
+    return {old: (new, begins) for begins, old, new in sorted(pairs, reverse=True)}
+
+
+def _claims(connection: Connection, those: str, changed: DocumentId | None = None) -> list[_Claim]:
+    rows = connection.execute(
+        f"""SELECT id, source, title, metadata FROM document
+        WHERE status IN ('searchable', 'superseded') {those} ORDER BY id""",  # noqa: S608 - texts of ours
+        {"changed": changed},
+    )
+    return [
+        _Claim(number, source, title, msgspec.json.decode(said, type=Metadata)) for number, source, title, said in rows
+    ]
 
 
 def _names(claim: _Claim) -> list[str]:
@@ -394,18 +437,29 @@ def _name(text: str | None) -> str:
     return fold(text or "").strip()
 
 
-def _settle_sites(connection: Connection, claims: Sequence[_Claim], sites: Sequence[str]) -> None:
-    known = [*sites]
-    for claim in claims:
-        if claim.said.site and site_spelt(claim.said.site, known) not in known:
-            known.append(claim.said.site)
-    for claim in claims:
-        own = site_spelt(claim.said.site, known)
-        connection.execute("UPDATE document SET site = ? WHERE id = ? AND site IS NOT ?", (own, claim.id, own))
-        meant = own or site_of_heading(claim.title, known)
-        rows = connection.execute("SELECT id, heading, site FROM passage WHERE document = ?", (claim.id,)).fetchall()
-        for passage, heading, before in rows:
-            site = site_of_path(msgspec.json.decode(heading), known) or meant
-            if site != before:
-                connection.execute("UPDATE passage SET site = ? WHERE id = ?", (site, passage))
-                connection.execute("UPDATE passage_vec SET site = ? WHERE id = ?", (site or "", passage))
+def _settle_sites(connection: Connection, changed: DocumentId, sites: Sequence[str]) -> None:
+    """Of the changed document; of all of them when it brings a site that no other has named."""
+    rows = connection.execute(
+        """SELECT id, metadata ->> 'site' FROM document
+        WHERE metadata LIKE '%"site"%' AND status IN ('searchable', 'superseded') ORDER BY learnt_at"""
+    ).fetchall()
+    known = list(sites)
+    for _, site in rows:
+        if site_spelt(site, known) not in known:
+            known.append(site)
+    mine = [site for number, site in rows if number == changed]
+    new = mine and all(site != mine[0] for number, site in rows if number != changed)
+    for claim in _claims(connection, "" if new else "AND id = :changed", changed):
+        _settle_sites_of(connection, claim, known)
+
+
+def _settle_sites_of(connection: Connection, claim: _Claim, known: Sequence[str]) -> None:
+    own = site_spelt(claim.said.site, known)
+    connection.execute("UPDATE document SET site = ? WHERE id = ? AND site IS NOT ?", (own, claim.id, own))
+    meant = own or site_of_heading(claim.title, known)
+    rows = connection.execute("SELECT id, heading, site FROM passage WHERE document = ?", (claim.id,)).fetchall()
+    for passage, heading, before in rows:
+        site = site_of_path(msgspec.json.decode(heading), known) or meant
+        if site != before:
+            connection.execute("UPDATE passage SET site = ? WHERE id = ?", (site, passage))
+            connection.execute("UPDATE passage_vec SET site = ? WHERE id = ?", (site or "", passage))

@@ -36,7 +36,7 @@ _WHAT: Final = r"(?:\s?(?:clinic|site|office|院区|诊所|分院|क्लि�
 _NAMED: Final = (
     r"(?:^|[-–—:|,(（：，]\s?|\b(?:at|in|for|en|de|clinic|clinica|sede)\s(?:the\s|la\s|sede\s|clinica\s)*){}"
     + _WHAT
-    + r"(?:$|\s?[-–—:|,)）：，]|\s(?:में|पर|के)\b)"
+    + r"(?:$|\s?[-–—:|,)）：，]|\s(?:में|पर|के)(?:\s|$))"
 )
 
 

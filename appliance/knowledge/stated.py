@@ -12,6 +12,7 @@ from typing import Final
 
 from appliance.knowledge.dates import DATE, dates_in
 from appliance.knowledge.parsed import Block, Metadata
+from appliance.knowledge.sentences import sentences
 
 FIRST_BLOCKS: Final = 6
 LONGEST: Final = 160
@@ -32,7 +33,8 @@ def _top(blocks: Sequence[Block]) -> Iterable[str]:
         if headings > 1:
             return
         if block.kind == "paragraph":
-            yield from (line.strip() for line in _SENTENCE_END.split(block.text) if len(line) <= LONGEST)
+            lines = (block.text[start:end].rstrip(" .。!！।") for start, end in sentences(block.text))
+            yield from (line for line in lines if len(line) <= LONGEST)
 
 
 def _said(line: str) -> Metadata:
@@ -53,7 +55,6 @@ def _name(found: re.Match[str]) -> str:
     return name.strip(" \"'“”‘’«»「」《》.。")
 
 
-_SENTENCE_END: Final = re.compile(r"(?:(?<=[^\W\d]{3})|(?<=\d{4}))[.!](?=\s|$)|[。！।\n]")
 _DAY: Final = re.sub(r"\?P<\w+>", "?:", DATE)
 _SUBJECT: Final = (
     r"(?:(?:(?:this|these|the) (?:\w+ ){0,2}(?:is|are)|(?:este|esta|estos|estas) (?:\w+ ){0,2}(?:es|son|está|están)"

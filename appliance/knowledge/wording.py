@@ -1,40 +1,51 @@
 """The small notation of the word files: words and phrases that a reviewer can read, compiled into one pattern.
 
-``word*`` stands for any ending, ``one .. two`` for at most five words (eight Chinese characters) in between. Text is folded
-(knowledge/words.fold) on both sides, so accents, case, nukta and full-width forms need not be written twice.
+``word*`` stands for any ending, ``one .. two`` for at most five words (eight Chinese characters) in between, ``(one|two)`` for
+either. Text is folded (knowledge/words.fold) on both sides, so accents, case, nukta and full-width forms need not be written twice.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from appliance.knowledge.words import fold
 
+_CHOICE: Final = re.compile(r"\(([^()]*)\)")
 _SPACELESS: Final = re.compile(r"[\u3400-\u9fff]")
-_LETTER: Final = r"\w\u0900-\u097f"
+_LETTER: Final = r"\w\u0900-\u0963\u0966-\u096f\u0971-\u097f"  # Devanagari without its full stops (danda)
+_NEVER: Final = r"(?!)"
 # \b breaks Devanagari words at their vowel signs (categories Mc and Mn are no \w), so the edges are spelt out.
 _START: Final = f"(?<![{_LETTER}])"
 _END: Final = f"(?![{_LETTER}])"
+# Possessive: a stranger's "how much -----…" must have one reading only, else it takes minutes.
+_BETWEEN: Final = rf"[^{_LETTER}]++(?:[{_LETTER}]++(?:['-][{_LETTER}]++)*+[^{_LETTER}]++){{0,5}}?"
 
 
 def pattern(phrases: Iterable[str]) -> re.Pattern[str]:
     """One pattern for folded text that finds any of the phrases; longer ones first."""
-    folded = sorted((fold(phrase) for phrase in phrases), key=len, reverse=True)
-    return re.compile("|".join(_phrase(one) for one in folded))
+    spelt = {one for phrase in phrases for one in _spelt_out(fold(phrase)) if any(map(str.isalnum, one))}
+    folded = sorted(spelt, key=len, reverse=True)
+    chinese = "|".join(_phrase(one, gap=".{0,8}?") for one in folded if _SPACELESS.search(one))
+    others = "|".join(_phrase(one, gap=_BETWEEN) for one in folded if not _SPACELESS.search(one))
+    edged = f"{_START}(?:{others}){_END}" if others else ""  # one look for the edge, not one a phrase
+    return re.compile("|".join(one for one in (edged, chinese) if one) or _NEVER)
 
 
-def _phrase(phrase: str) -> str:
-    pieces = [piece.strip() for piece in phrase.split("..")]
-    chinese = bool(_SPACELESS.search(phrase))
-    gap = ".{0,8}?" if chinese else rf"\W+(?:[{_LETTER}'-]+\W+){{0,5}}?"
-    return gap.join(_words(piece, chinese=chinese) for piece in pieces)
+def _spelt_out(phrase: str) -> Iterator[str]:
+    """Every choice made."""
+    found = _CHOICE.search(phrase)
+    if found is None:
+        yield phrase
+        return
+    for choice in found[1].split("|"):
+        yield from _spelt_out(phrase[: found.start()] + choice + phrase[found.end() :])
 
 
-def _words(piece: str, *, chinese: bool) -> str:
-    if chinese:
-        return re.escape(piece)
-    open_end = piece.endswith("*")
-    body = r"\s+".join(re.escape(word) for word in piece.removesuffix("*").split())
-    return f"{_START}{body}" + (f"[{_LETTER}]*" if open_end else "") + _END
+def _phrase(phrase: str, *, gap: str) -> str:
+    return gap.join(r"\s+".join(_word(word) for word in piece.split()) for piece in phrase.split(".."))
+
+
+def _word(word: str) -> str:
+    return re.escape(word.removesuffix("*")) + (f"[{_LETTER}]*" if word.endswith("*") else "")

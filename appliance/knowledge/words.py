@@ -20,7 +20,7 @@ def fold(text: str) -> str:
     Devanagari vowel signs stay: they are letters of the word, not accents.
     """
     decomposed = unicodedata.normalize("NFD", unicodedata.normalize("NFKC", text).casefold())
-    folded = _MARKS_OF_LATIN.sub("", decomposed).replace(_NUKTA, "")
+    folded = _MARKS_OF_LATIN.sub("", decomposed.replace(_NUKTA, ""))
     return unicodedata.normalize("NFC", folded).translate(_CHANDRABINDU_TO_ANUSVARA)
 
 
@@ -64,7 +64,9 @@ def _stem(word: str) -> str:
     return word
 
 
-_WORD: Final = re.compile(r"[^\W_](?:[\w\u0900-\u097f'’.-]*[\w\u0900-\u097f])?")
+# Devanagari without its full stops (danda), which end a sentence and belong to no word.
+_LETTER: Final = r"\w\u0900-\u0963\u0966-\u096f\u0971-\u097f"
+_WORD: Final = re.compile(rf"[^\W_](?:[{_LETTER}'’.-]*[{_LETTER}])?")
 _FUNCTION_CHARACTERS: Final = frozenset(
     "的了吗呢吧啊是在有我你您他她它们和与或也都就还把被从到对为以于而之其这那哪些个什么怎样谁几多少请"
 )

@@ -1,7 +1,8 @@
-"""How often one stranger may ask: a bucket of tokens for each name. Knows no address, no cookie and no words."""
+"""How often one stranger may ask, and which network addresses are one stranger. Knows no cookie and no words."""
 
 from __future__ import annotations
 
+import ipaddress
 import time
 from collections import OrderedDict
 from collections.abc import Callable
@@ -34,3 +35,19 @@ class Pace:
         if tokens < 1:
             wait = (1 - tokens) / self._per_second
             raise TooOften("too many requests in a short time: wait a moment, then try again", retry_after=wait)
+
+
+def stranger(host: str | None) -> str:
+    """Who counts as one behind a network address: an IPv4 address, or the /64 that one IPv6 customer has.
+
+    Empty for this machine itself: an operator, or a proxy behind which everybody would share one allowance.
+    """
+    try:
+        found = ipaddress.ip_address(host or "127.0.0.1")
+    except ValueError:
+        return "unknown"
+    if isinstance(found, ipaddress.IPv6Address):
+        found = found.ipv4_mapped or found
+    if found.is_loopback:
+        return ""
+    return str(found) if found.version == 4 else str(ipaddress.ip_network((found, 64), strict=False))

@@ -26,6 +26,16 @@ ARGUMENTS = [
 LOCALES = {"en": "en-US", "es": "es-US", "zh": "zh-CN", "hi": "hi-IN"}
 DOCUMENTS = Path(appliance.__file__).parent / "demo" / "documents"
 LEARNT = ["hours-main-street.html", "contact.md", "fees.md", "pharmacy-and-refills.md"]
+SETTINGS = {
+    "MEDINOVAI__CLINIC__TIMEZONE": "America/New_York",
+    "MEDINOVAI__LIMITS__REQUESTS_PER_MINUTE": "100000",
+    "HF_HUB_OFFLINE": "1",
+}
+PARKING = """\
+# Parking 🚗🚗🚗
+
+Our car park 🅿️ is behind the building. Parking costs $3 a day. Please keep the entrance free.
+"""
 PAGE_WORDS = """\
 [examples]
 en = ["When is Main Street open on Saturday?", "How much is an office visit?"]
@@ -57,7 +67,9 @@ async def appliance_url(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterat
         port = str(free.getsockname()[1])
     await (await _medinovai(data, "init")).communicate()
     (data / "clinic.toml").write_text(PAGE_WORDS, "utf-8")
-    await (await _medinovai(data, "learn", *(str(DOCUMENTS / name) for name in LEARNT))).communicate()
+    (data / "parking.md").write_text(PARKING, "utf-8")
+    learnt = [data / "parking.md", *(DOCUMENTS / name for name in LEARNT)]
+    await (await _medinovai(data, "learn", *map(str, learnt))).communicate()
     serving = await _medinovai(data, "serve", "--port", port)
     assert serving.stderr
     async for line in serving.stderr:
@@ -73,7 +85,7 @@ async def appliance_url(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterat
 async def _medinovai(data: Path, *words: str) -> asyncio.subprocess.Process:
     return await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "appliance", "--data-dir", str(data), *words),
-        env=os.environ | {"MEDINOVAI__LIMITS__REQUESTS_PER_MINUTE": "100000", "HF_HUB_OFFLINE": "1"},
+        env=os.environ | SETTINGS,
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.PIPE,
     )

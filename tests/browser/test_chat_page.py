@@ -58,11 +58,23 @@ async def test_a_source_opens_exactly_the_quoted_sentence(open_page: OpenPage) -
     )
     await answer.locator(".chip").first.click()
     assert squeezed(await marked(page.locator("source-panel"))) == quote
+    await expect(page.locator(".surroundings .notice")).to_have_count(0)
     async with page.context.expect_page() as opening:
         await page.locator("source-panel .further a").click()
     document = await opening.value
     assert squeezed(await marked(document.locator("#text"))) == quote
     await expect(document.locator("#marked")).to_be_in_viewport()
+
+
+async def test_pictures_among_the_words_do_not_shift_the_mark(open_page: OpenPage) -> None:
+    """The server counts code points, JavaScript UTF-16 units: each picture is one and two."""
+    page = await open_page()
+    answer = await ask(page, "How much does parking cost?")
+    await answer.locator(".chip").first.click()
+    mark = await marked(page.locator("source-panel"))
+    assert mark == (await parts(page, "citation"))[0]["quote"]
+    await expect(page.locator(".surroundings .notice")).to_have_count(0)
+    assert "Parking costs $3 a day." in mark
 
 
 async def test_a_source_that_has_changed_since_says_so_and_shows_the_old_sentence(open_page: OpenPage) -> None:
@@ -136,6 +148,19 @@ async def test_a_question_asked_offline_is_kept_and_sent_when_the_network_is_bac
     await page.context.set_offline(False)
     await expect(page.locator("assistant-turn .buttons")).to_be_visible()
     await expect(page.locator("patient-turn")).to_have_count(1)
+
+
+async def test_a_question_stopped_while_offline_is_never_sent(open_page: OpenPage) -> None:
+    page = await open_page()
+    await page.context.set_offline(True)
+    await ask(page, QUESTIONS["en"])
+    await expect(page.locator("assistant-turn .state")).to_contain_text("You are offline")
+    await page.keyboard.press("Escape")
+    await expect(page.locator("assistant-turn .state")).to_have_text("You stopped this answer. It is not complete.")
+    await page.context.set_offline(False)
+    await page.reload()
+    await expect(page.locator("#welcome")).to_be_visible()
+    await expect(page.locator("patient-turn")).to_have_count(0)
 
 
 async def test_a_question_that_never_left_survives_a_reload(open_page: OpenPage) -> None:
@@ -422,6 +447,7 @@ async def ask(page: Page, question: str) -> Locator:
 
 async def ask_hours(page: Page) -> Locator:
     """Ask something that the clinic's documents answer; the answer, complete."""
+    await page.locator("#question").wait_for()
     answers = page.locator("assistant-turn .buttons:not([hidden])")
     count = await answers.count()
     answer = await ask(page, QUESTIONS[await page.locator("#language").input_value()])

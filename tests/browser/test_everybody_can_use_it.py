@@ -117,6 +117,17 @@ async def test_at_200_percent_nothing_scrolls_sideways_and_there_is_room_to_read
     assert pinned["height"] < 200
 
 
+async def test_on_a_small_screen_the_question_stays_in_sight_above_its_answer(open_page: OpenPage) -> None:
+    page = await open_page(language="es", width=320, height=640)
+    for _ in range(2):
+        await ask_hours(page)
+        pinned = await page.locator("#pinned").bounding_box()
+        question = await page.locator("patient-turn").last.bounding_box()
+        assert pinned
+        assert question
+        assert 0 <= question["y"] - (pinned["y"] + pinned["height"]) < 100
+
+
 async def test_the_page_with_an_answer_weighs_less_than_150_kilobytes(open_page: OpenPage) -> None:
     page = await open_page()
     replies = []

@@ -15,6 +15,8 @@ from click.testing import CliRunner, Result
 from appliance import config
 from appliance.__main__ import main
 from appliance.channels.terminal import KINDS
+from appliance.commands.box import address
+from appliance.config import Server
 from appliance.errors import BadConfig
 from appliance.message import AnswerKind
 
@@ -108,6 +110,20 @@ def test_a_command_on_a_box_without_a_clinic_says_to_run_init(tmp_path, blockbus
     assert told.exit_code == 2
     assert "medinovai init" in told.stderr
     assert "Traceback" not in told.stderr
+
+
+@pytest.mark.parametrize(
+    ("server", "shown"),
+    [
+        (Server(), "http://127.0.0.1:8080"),
+        (Server(host="::1", port=81), "http://[::1]:81"),
+        (Server(host="clinic.example", port=443), "https://clinic.example:443"),
+        (Server(certificate="c", private_key="k"), "https://127.0.0.1:8080"),
+        (Server(public_url="https://assistant.clinic.example"), "https://assistant.clinic.example"),
+    ],
+)
+def test_serve_says_what_to_type_into_a_browser(server, shown):
+    assert address(server) == shown
 
 
 def test_the_terminal_has_a_heading_for_every_kind_of_answer():

@@ -4,18 +4,8 @@ from __future__ import annotations
 
 import logging
 
-import pytest
-
 from appliance import log
 from appliance.message import ConversationId, Message, MessageId
-
-
-@pytest.fixture(autouse=True)
-def _logging_as_before():
-    root = logging.getLogger()
-    before, level = root.handlers[:], root.level
-    yield
-    root.handlers[:], root.level = before, level
 
 
 def test_one_event_is_one_line_with_its_request(capsys):

@@ -15,7 +15,8 @@ from appliance.channels.live import WAITING, Answer, Ended, Event, Live, Said
 from appliance.channels.scripted import ScriptedAssistant
 from appliance.conversations.turns import Conversations
 from appliance.errors import Busy, NotFound
-from appliance.message import ConversationId, Message, MessageId, Text
+from appliance.message import AnswerKind, ConversationId, Language, Message, MessageId, Part, Text
+from appliance.records.database import Database
 
 
 async def a_message(conversations: Conversations, text: str = "When do you open?") -> Message:
@@ -113,14 +114,35 @@ async def test_stopping_closes_the_answer_at_once_and_records_what_was_said(
     assert answer.events[-1] == Ended(id=message.id, seq=3, complete=False)
 
 
-async def test_stopping_twice_does_not_cut_short_the_recording(
-    live: Live, assistant: ScriptedAssistant, conversations: Conversations
-):
+class SlowStore(Conversations):
+    """Records only when it may."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(database)
+        self.may = asyncio.Event()
+
+    async def finish(
+        self, message: Message, parts: Sequence[Part], *, kind: AnswerKind, language: Language, complete: bool
+    ) -> None:
+        await self.may.wait()
+        await super().finish(message, parts, kind=kind, language=language, complete=complete)
+
+
+async def test_stopping_twice_does_not_cut_short_the_recording(database: Database):
+    store = SlowStore(database)
+    assistant = ScriptedAssistant(store)
     assistant.pause_after = 2
-    message = await a_message(conversations)
+    live = Live(assistant.answer, store, urgent=lambda _: False, at_most=10)
+    message = await a_message(store)
     await until(await live.say(message), 2)
-    await asyncio.gather(*(live.stop(message.conversation, message.id) for _ in range(5)))
-    turn = await conversations.answer(message.conversation, message.id)
+    stops = []
+    for _ in range(3):
+        stops.append(asyncio.ensure_future(live.stop(message.conversation, message.id)))
+        for _ in range(5):
+            await asyncio.sleep(0)
+    store.may.set()
+    await asyncio.gather(*stops)
+    turn = await store.answer(message.conversation, message.id)
     assert turn is not None and turn.text == "One "
 
 
@@ -138,6 +160,22 @@ async def test_an_answer_nobody_listens_to_goes_on_for_a_while_and_is_then_close
     assert answer.ended and assistant.closed == 1
     turn = await conversations.answer(message.conversation, message.id)
     assert turn is not None and turn.text == "One two "
+
+
+async def test_an_answer_is_closed_when_its_last_listener_leaves_however_long_he_stayed(
+    assistant: ScriptedAssistant, conversations: Conversations
+):
+    live = Live(assistant.answer, conversations, urgent=lambda _: False, at_most=10, grace_s=0.03)
+    assistant.pause_after = 1
+    answer = await live.say(await a_message(conversations))
+    with live.listening(answer):
+        await until(answer, 1)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.1):
+                await answer.after(1)
+    async with asyncio.timeout(5):
+        await answer.after(1)
+    assert answer.ended
 
 
 async def test_a_listener_who_comes_back_in_time_keeps_the_answer_going(

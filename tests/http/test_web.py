@@ -13,6 +13,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from appliance.message import Message
 from tests.http.house import House
 
 
@@ -105,6 +106,22 @@ async def test_stop_ends_the_answer_within_one_part(house: House, browser: httpx
         ("patient", "When?", True),
         ("assistant", "One two ", False),
     ]
+
+
+async def test_resuming_what_is_being_told_on_the_same_line_doubles_nothing(house: House, browser: httpx.AsyncClient):
+    await opened(browser)
+    house.assistant.pause_after = 2
+    async with socket(house, browser) as line:
+        await tell(line, type="say", id=(asked := name()), text="When?", language="en")
+        told = [await hear(line), await hear(line)]
+        await tell(line, type="resume", id=asked, after=2)
+        await tell(line, type="ping")
+        assert await hear(line) == {"type": "pong"}
+        house.assistant.go_on.set()
+        told += await hear_all(line)
+        await tell(line, type="ping")
+        assert await hear(line) == {"type": "pong"}
+    assert [event["seq"] for event in told] == [1, 2, 3, 4, 5]
 
 
 async def test_the_same_message_twice_on_two_lines_is_answered_once_and_told_to_both(
@@ -293,6 +310,25 @@ async def test_an_accepted_message_is_in_the_store_before_it_is_accepted(house: 
     history = await house.conversations.history(conversation)  # type: ignore[arg-type]  # a NewType of str
     assert [turn.text for turn in history] == ["When?", "And Sunday?"]
     house.assistant.go_on.set()
+
+
+async def test_a_message_is_not_accepted_while_the_store_has_not_taken_it(house: House, browser: httpx.AsyncClient):
+    await opened(browser)
+    begin, may = house.conversations.begin, asyncio.Event()
+
+    async def slow(message: Message) -> bool:
+        await may.wait()
+        return await begin(message)
+
+    house.conversations.begin = slow  # type: ignore[method-assign]  # a slow disk
+    body = {"id": name(), "text": "When?"}
+    sent = asyncio.ensure_future(browser.post("/api/conversation/messages", json=body))
+    assert (await browser.get("/live")).status_code == 200
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.2):
+            await asyncio.shield(sent)
+    may.set()
+    assert (await sent).status_code == 202
 
 
 async def test_a_reload_shows_what_was_said_and_what_is_being_said(house: House, browser: httpx.AsyncClient):

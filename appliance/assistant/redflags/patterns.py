@@ -12,7 +12,8 @@ The notation, for whoever edits a rule file:
     chest ..8 pain     with up to 8 other words between
     chest + pain       near each other in either order (+8: up to 8 words between)
     #  #10+  #50-      a number; one of 10 or more; one of 50 or less (#10-50: from 10 to 50)
-    MATCH START END    in guards: the words that a rule has found; the start and the end of a clause
+    MATCH PART         in guards: what a rule has found, as a whole; its first or last words alone
+    START END          the start and the end of a clause
 
 A gap never reaches into the next sentence. In a rule it reads across commas, but never across one of the file's
 `walls` (not, without, …). In a guard it stays inside its clause unless written with a comma: ``,..8``.
@@ -29,8 +30,8 @@ from typing import Final, NamedTuple
 
 from appliance.assistant.redflags.words import Words
 
-MATCH, START, END = -1, -2, -3
-_SLOTS: Final = {"MATCH": MATCH, "START": START, "END": END}
+MATCH, PART, START, END = -1, -2, -3, -4
+_SLOTS: Final = {"MATCH": MATCH, "PART": PART, "START": START, "END": END}
 _GAP: Final = re.compile(r"(,?)(\.\.|\+)(\d*)")
 _NUMBER: Final = re.compile(r"#(?:(?P<least>[\d.]+)(?:\+|-(?P<most>[\d.]+))|(?P<at_most>[\d.]+)-)?")
 _MOST_PHRASES: Final = 4000
@@ -292,8 +293,9 @@ class Reading:
 
     def guards(self, pattern: Pattern, match: Found) -> bool:
         """Whether a guard's pattern stands around this match."""
-        near = {number: _within(self._found[number], match) for number in pattern.elements if number != MATCH}
-        return bool(self._find(pattern, {**near, MATCH: [(match.start, match.end)]}, self._clear_in_guard))
+        near = {number: _within(self._found[number], match) for number in pattern.elements if number not in (MATCH, PART)}
+        slots = {MATCH: [(match.start, match.end)], PART: sorted({match.spans[0], match.spans[-1]})}
+        return bool(self._find(pattern, {**near, **slots}, self._clear_in_guard))
 
     def positions(self, pattern: Pattern) -> frozenset[int]:
         """All words that a guard without MATCH covers."""
@@ -336,7 +338,9 @@ def _between(spans: list[Span], first: int, last: int) -> list[Span]:
 
 
 def _within(spans: list[Span], match: Found) -> list[Span]:
-    return _between(spans, match.start - _REACH, match.end + _REACH)
+    """Those in reach of a match, without the match's own words: the "not" of "not breathing" denies nothing."""
+    near = _between(spans, match.start - _REACH, match.end + _REACH)
+    return [span for span in near if not any(own[0] < span[1] and span[0] < own[1] for own in match.spans)]
 
 
 def _together(left: Span, right: Span, parts: list[int]) -> bool:

@@ -13,6 +13,7 @@ import msgspec
 
 from appliance.assistant.redflags.patterns import (
     MATCH,
+    PART,
     Found,
     Lexicon,
     Notation,
@@ -64,8 +65,8 @@ class RuleFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     guards_also: list[Language] = []
     """Languages whose words patients mix into this one, so that its guards must hold for them too: 'chest pain nahi hai'."""
     walls: list[str]
-    letters: list[str] = []
-    """Letters written for other letters, ``醫医`` for one pair."""
+    letters: str = ""
+    """Letters written for other letters: pairs like ``醫医``, with spaces between."""
     spelling: dict[str, str] = {}
     ordinary: list[str] = []
     """Words that are no misspelling of a rule's word."""
@@ -79,9 +80,9 @@ class Guard:
 
     def __init__(self, notation: Notation, when: list[str], unless: list[str]) -> None:
         patterns = notation.all(when)
-        self._around: Final = [pattern for pattern in patterns if MATCH in pattern.elements]
+        self._around: Final = [pattern for pattern in patterns if not {MATCH, PART}.isdisjoint(pattern.elements)]
         self._unless: Final = notation.all(unless)
-        self.masks: Final = [pattern for pattern in patterns if MATCH not in pattern.elements]
+        self.masks: Final = [pattern for pattern in patterns if {MATCH, PART}.isdisjoint(pattern.elements)]
 
     def holds(self, found: Found, reading: Reading) -> bool:
         return _any_stands(self._around, found, reading) and not _any_stands(self._unless, found, reading)
@@ -143,7 +144,7 @@ class RedFlagRules:
 
     def __init__(self, files: list[RuleFile]) -> None:
         self.files: Final = files
-        letters = {pair[0]: pair[1] for file in files for pair in file.letters}
+        letters = {pair[0]: pair[1] for file in files for pair in file.letters.split()}
         self._spelling: Final = Spelling(letters=letters, words=_spellings(files))
         self._lexicon: Final = Lexicon()
         compiled = [_compiled(file, self._lexicon, self._spelling) for file in files]

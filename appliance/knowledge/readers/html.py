@@ -36,11 +36,15 @@ _CHARSET: Final = re.compile(rb"""(?:charset|encoding)\s*=\s*["']?([A-Za-z0-9._-
 
 
 def read(text: str) -> Parsed:
+    from lxml.etree import ParserError
     from lxml.html import HTMLParser, document_fromstring
 
     # huge_tree: without it lxml silently drops texts over 10 MB. The child's limits stand guard instead.
     parser = HTMLParser(huge_tree=True, remove_comments=True, remove_pis=True, no_network=True)
-    page = document_fromstring(_DECLARATION.sub("", text.replace("\0", "")), parser=parser, ensure_head_body=True)
+    try:
+        page = document_fromstring(_DECLARATION.sub("", text.replace("\0", "")), parser=parser, ensure_head_body=True)
+    except ParserError:
+        raise BadDocument("holds no text") from None
     if any("depth" in entry.message for entry in parser.error_log):
         raise BadDocument("is nested too deeply to be read; save it anew in the program it was made with, or as text")
     blocks = tuple(_Page().blocks(_main(page)))

@@ -139,12 +139,15 @@ def _rejoined(words: list[tuple[int, int]], letters: str, pen: _Pen) -> Iterator
 
 
 def _spelt(letters: str) -> str:
-    """pdfium writes a hyphen at a line's end as U+0002 or U+FFFE; pairs of surrogates become the letter they mean."""
+    """pdfium writes a hyphen at a line's end as U+0002 or U+FFFE, with no end of line after it.
+
+    Pairs of surrogates become the letter they mean.
+    """
     whole = letters.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
     return tidy(whole.replace("\x02", "-").replace("\ufffe", "-"))
 
 
-_LINE: Final = re.compile(r"[^\r\n]+")
+_LINE: Final = re.compile(r"[^\r\n\x02\ufffe]*[\x02\ufffe]|[^\r\n\x02\ufffe]+")
 _WORD: Final = re.compile(r"[^\s\u00a0]+")
 _HAN: Final = "\u3000-\u303f\u3400-\u9fff\uff00-\uffef"
 _SEAM: Final = re.compile(

@@ -30,7 +30,7 @@ def read(text: str) -> Parsed:
 def _front_matter(text: str) -> tuple[Metadata, str]:
     """The lines between two ``---`` at the very top; the rest. Lines that are no ``key: value`` are other tools'."""
     found = _FRONT.match(text)
-    if not found:
+    if not found or not all(_FRONT_LINE.match(line) for line in found["said"].splitlines()):
         return Metadata(), text
     said = dict(_KEY_VALUE.findall(found["said"]))
     values = {key: value.strip().strip("\"'") for key, value in said.items()}
@@ -38,6 +38,7 @@ def _front_matter(text: str) -> tuple[Metadata, str]:
 
 
 _FRONT: Final = re.compile(r"\A---[ \t]*\r?\n(?P<said>(?:[^\n]*\n){1,60}?)---[ \t]*(?:\r?\n|\Z)")
+_FRONT_LINE: Final = re.compile(r"[A-Za-z][\w-]*[ \t]*:|[ \t]+\S|- |#")
 _KEY_VALUE: Final = re.compile(r"^([A-Za-z][\w-]*)[ \t]*:[ \t]+([^\r\n]*)", re.MULTILINE)
 
 

@@ -198,9 +198,7 @@ class _Layout:
             self._rights[key] = max(line.right, self._rights.get(key, 0.0))
         larger = sorted({line.size for line in lines if self._is_larger(line)}, reverse=True)
         self._levels = {size: min(place, 5) for place, sizes in enumerate(_near(larger), start=1) for size in sizes}
-        self._words = frozenset(
-            word.lower() for line in lines for word in re.findall(r"[^\W\d_]+(?:-[^\W\d_]+)*", line.text)
-        )
+        self._words = frozenset(_whole_words(lines))
 
     def blocks(self) -> Iterator[Block]:
         place = 0
@@ -273,7 +271,8 @@ class _Layout:
         """The next word would not have fitted on it: the lines that begin at the same place end not much further right."""
         column = round(line.left / _INDENT)
         edge = max(self._rights.get((line.page, near), 0.0) for near in (column - 1, column, column + 1))
-        return edge - line.right - after.word < (0.5 if ended else 2.0) * line.size
+        parted = re.search(r"\w-$", line.text) is not None
+        return parted or edge - line.right - after.word < (0.5 if ended else 2.0) * line.size
 
     def _is_larger(self, line: Line) -> bool:
         return line.size > 1.12 * self._body and any(letter.isalpha() for letter in line.text)
@@ -284,14 +283,28 @@ class _Layout:
         return 6 if line.bold and line.size > 0.9 * self._body and _may_be_heading(line.text) else None
 
     def _joined(self, before: str, after: str) -> str:
-        """A word that a line's end has parted is mended; a hyphen that belongs to the word stays."""
+        """A word that a line's end has parted is mended. A hyphen stays where the file writes the word so elsewhere, or where
+        what follows it is a word of its own: programs that part words are rarer than lines that end in "smoke-".
+        """
         parted = _PARTED.search(before)
         rest = re.match(r"[^\W\d_]+", after)
         if not parted or not rest or not rest[0][0].islower():
             return before + after if before.endswith("-") and after[0].isdigit() else joined(before, after)
         whole, hyphened = (parted[1] + rest[0]).lower(), f"{parted[1]}-{rest[0]}".lower()
-        stays = len(parted[1]) < 2 or (hyphened in self._words and whole not in self._words)
+        if whole in self._words and hyphened not in self._words:
+            stays = False
+        else:
+            stays = hyphened in self._words or len(parted[1]) < 2 or rest[0] in self._words
         return (before if stays else before[:-1]) + after
+
+
+def _whole_words(lines: Sequence[Line]) -> Iterator[str]:
+    """Every word of the file that no line's end has parted."""
+    before = ""
+    for line in lines:
+        words = re.findall(r"[^\W\d_]+(?:-[^\W\d_]+)*", line.text.lower())
+        yield from words[1 if before.endswith("-") else 0 : -1 if line.text.endswith("-") else None]
+        before = line.text
 
 
 def _usual(distances: Sequence[float]) -> float:

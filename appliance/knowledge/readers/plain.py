@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Iterator, Sequence
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import Final
 
 from appliance.errors import BadDocument
@@ -90,20 +90,22 @@ _HIGH_RUN: Final = re.compile(rb"(?:[\x81-\xfe]{2})+")
 def read(text: str) -> Parsed:
     lines = [tidy(line) for line in text.splitlines()]
     full = max((len(line) for line in lines), default=0) * 0.75
-    groups = [list(run) for blank, run in groupby(lines, key=lambda line: not line) if not blank]
-    return Parsed(blocks=tuple(_with_headings([list(_paragraphs(run, full)) for run in groups])))
+    groups = [
+        list(_paragraphs(list(run), full)) for blank, run in groupby(lines, key=lambda line: not line) if not blank
+    ]
+    return Parsed(blocks=tuple(_with_headings([group for group in groups if group])))
 
 
 def _paragraphs(lines: Sequence[str], full: float) -> Iterator[Block]:
     """Lines that a writer or a program broke are joined; lines that end by themselves stand alone."""
     open_: Block | None = None
-    for line in lines:
+    for before, line in pairwise(["", *lines]):
         if _RULE.fullmatch(line):
             if open_ and set(line) <= set("=-") and not _ITEM.match(open_.text):
                 open_ = Block(kind="heading", text=open_.text, level=1 if "=" in line else 2)
             continue
         item = _ITEM.match(line)
-        if open_ and not item and open_.kind != "heading" and _goes_on(open_.text, line, full):
+        if open_ and not item and open_.kind != "heading" and _goes_on(before, line, full):
             open_ = Block(kind=open_.kind, text=joined(open_.text, line), level=open_.level)
             continue
         if open_:
