@@ -19,6 +19,7 @@ from appliance.errors import (
     TooOften,
     Unavailable,
 )
+from appliance.log import request
 from models import ModelBusy, ModelError
 
 MEDIA_TYPE = "application/problem+json"
@@ -67,6 +68,7 @@ def problem(error: Exception) -> Problem:
         code=code,
         detail=detail or str(error),
         retry_after=_seconds(getattr(error, "retry_after", None)),
+        request=request.get() or None,
     )
 
 
@@ -80,6 +82,7 @@ def plain(status: int, detail: str = "", *, retry_after: float | None = None) ->
         code=code if status != 500 else "trouble",
         detail=detail or known.description or known.phrase,
         retry_after=_seconds(retry_after),
+        request=request.get() or None,
     )
 
 
@@ -89,12 +92,19 @@ def described(*statuses: int) -> dict[int, ResponseSpec]:
     return dict.fromkeys((400, 429, 500, 503, *statuses), spec)
 
 
+def ours(error: Exception) -> bool:
+    """Must somebody mend it? Not what a stranger did wrong, nor that many ask at once."""
+    told = problem(error)
+    return told.status >= 500 and told.code != "busy"
+
+
 def where(error: BaseException) -> str:
     """Kind and place of an error. Its text is added only where it is ours: a stranger's may quote what was said."""
     frames = traceback.extract_tb(error.__traceback__)[-6:]
     place = " < ".join(f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in reversed(frames))
     text = f" {error}" if isinstance(error, ApplianceError | ModelError) else ""
-    return f"{type(error).__name__}{text} at {place or 'nowhere'}"
+    cause = f" because of {where(error.__cause__)}" if error.__cause__ else ""
+    return f"{type(error).__name__}{text} at {place or 'nowhere'}{cause}"
 
 
 def _seconds(wait: float | None) -> int | None:

@@ -44,21 +44,25 @@ async function begin() {
   if (new URLSearchParams(location.search).has("shared")) share(true);
   drawIcons(document);
   wire();
-  const about = await theClinic();
+  const [about] = await untilAnswered(() => Promise.all([clinic(), speak(firstLanguage(Object.keys(OWN_NAMES)))]));
   await furnish(about);
+  await finishPending();
+  recallConversation(await untilAnswered(conversation));
   one("#page").hidden = false;
-  await recallConversation();
+  settle();
+  turns.lastElementChild?.scrollIntoView({ block: "end" });
 }
 
-/** The clinic as the server describes it. While it is silent, the page says so and asks again. @returns {Promise<Clinic>} */
-async function theClinic() {
+/** While the clinic is silent, the page says so and asks again. @template Reply @param {() => Promise<Reply>} ask @returns {Promise<Reply>} */
+async function untilAnswered(ask) {
+  const trouble = one("#unreachable");
   for (let pause = 1000; ; pause = Math.min(20_000, pause * 2)) {
     try {
-      const [found] = await Promise.all([clinic(), speak(firstLanguage(Object.keys(OWN_NAMES)))]);
-      one("#trouble").hidden = true;
-      return found;
+      const reply = await ask();
+      trouble.hidden = true;
+      return reply;
     } catch {
-      one("#trouble").hidden = one("#page").hidden = false;
+      trouble.hidden = false;
       await new Promise((done) => setTimeout(done, pause));
     }
   }
@@ -88,10 +92,8 @@ function firstLanguage(offered) {
   return wished.find((code) => offered.includes(code)) ?? offered[0];
 }
 
-/** The conversation of before the reload, what is still being answered, and what was never sent. */
-async function recallConversation() {
-  await finishPending();
-  const found = await conversation().catch(() => null);
+/** The conversation of before the reload, what is still being answered, and what was never sent. @param {import("./api.js").Conversation|null} found */
+function recallConversation(found) {
   if (found) {
     line.known();
     found.turns.forEach(recallTurn);
@@ -100,8 +102,6 @@ async function recallConversation() {
   for (const message of unsent()) {
     if (!answers.has(message.id)) ask(message.text ?? "", message.id, message.language);
   }
-  settle();
-  turns.lastElementChild?.scrollIntoView({ block: "end" });
 }
 
 /** @param {import("./api.js").Turn} turn */

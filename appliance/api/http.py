@@ -27,12 +27,11 @@ from appliance.api.documents import Audit, Library, documents
 from appliance.api.health import Component, health
 from appliance.api.pages import Pages
 from appliance.config import Limits
-from appliance.errors import ApplianceError, TooOften
+from appliance.errors import TooOften
 from appliance.log import new_request
 from appliance.people.admins import Admins
 from appliance.people.pace import Pace, stranger
-from appliance.problems import MEDIA_TYPE, Problem, plain, problem, where
-from models import ModelError
+from appliance.problems import MEDIA_TYPE, Problem, ours, plain, problem, where
 
 log = logging.getLogger(__name__)
 access = logging.getLogger("appliance.access")
@@ -41,8 +40,9 @@ BODY_BYTES = 256 * 1024
 """Largest body of a request that is no upload."""
 BODY_S = 20.0
 BODY_BYTES_A_SECOND = 50_000
-HEARD_OUT_S = 10.0
 """A body has 20 seconds, and one more for every 50 kB that came: a slow phone may finish, a slow attacker not."""
+HEARD_OUT_S = 10.0
+"""How long the rest of a body is thrown away before a refusal is sent."""
 
 HEADERS: tuple[tuple[bytes, bytes], ...] = (
     (
@@ -255,24 +255,18 @@ _LITESTAR = {
 
 async def _logged(error: Exception, _scope: Scope) -> None:
     """What is ours to mend is logged; what a stranger did wrong is told to the stranger."""
-    ours = not isinstance(error, ApplianceError | ModelError | HTTPException) or _status(error) >= 500
-    if ours and not _gone(error):
+    if isinstance(error, HTTPException) and (error.status_code < 500 or "disconnected" in error.detail):
+        return
+    if ours(error):
         log.error("request=failed %s", where(error))
-
-
-def _status(error: Exception) -> int:
-    return error.status_code if isinstance(error, HTTPException) else problem(error).status
-
-
-def _gone(error: Exception) -> bool:
-    return isinstance(error, HTTPException) and "disconnected" in error.detail
 
 
 def _openapi() -> OpenAPIConfig:
     return OpenAPIConfig(
         title="MedinovAI",
         version=__version__,
-        description="The clinic's assistant. Every error is a problem (RFC 9457).",
+        description="The clinic's assistant. Every error is a problem (RFC 9457). A request that changes something and"
+        " carries the cookie must name its page in `Origin`, as browsers do.",
         license=License(name="GPL-3.0-or-later", identifier="GPL-3.0-or-later"),
         path="/schema",
         render_plugins=[JsonRenderPlugin(path="/", media_type=MediaType.JSON)],

@@ -11,7 +11,7 @@ import logging
 import re
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
-from typing import Protocol
+from typing import Final, Protocol
 
 import msgspec
 
@@ -23,7 +23,7 @@ from appliance.assistant.smalltalk import Smalltalk, Topic
 from appliance.assistant.triage import RedFlag, Triage, script
 from appliance.conversations.turns import Conversations
 from appliance.errors import ApplianceError, Busy
-from appliance.knowledge.glossary import Glossary
+from appliance.knowledge.glossary import Carried, Glossary
 from appliance.knowledge.search import Hit, Scope, Search
 from appliance.message import (
     AnswerKind,
@@ -40,8 +40,10 @@ from models import ChatModel, ModelBusy, ModelError
 
 log = logging.getLogger(__name__)
 
-SEARCHED: int = 12
+SEARCHED: Final = 12
 """Passages looked at for one answer."""
+OF_THE_WHOLE_CLINIC: Final = frozenset({"hours", "closed", "phone", "address", "front_desk", "site"})
+"""Who asks only for these, and names no site, is told how to reach us: "what are your hours?" fits every site's page a little."""
 
 
 class Speaker(Protocol):
@@ -127,19 +129,26 @@ class Assistant:
             ready = await self._without_documents(topic, message)
         else:
             language = answering_language(message)
-            hits, quote = await self._looked_up(message, language)
+            carried = self._with.glossary.carried(message.text, language)
+            hits, quote = await self._looked_up(message, language, carried)
             if quote and (model := self._with.speaker.qualified(language)):
                 async with aclosing(self._written(message, language, hits=hits, quote=quote, model=model)) as parts:
                     async for part in parts:
                         yield part
                 return
-            ready = self._quoted(quote, language) if quote else await self._told("unknown", "unknown", message)
+            if quote:
+                ready = self._quoted(quote, language)
+            elif carried.names and carried.names <= OF_THE_WHOLE_CLINIC:
+                ready = await self._told("contact", "contact", message)
+            else:
+                ready = await self._told("unknown", "unknown", message)
         for part in ready:
             yield part
 
-    async def _looked_up(self, message: Message, language: Language) -> tuple[Sequence[Hit], Quote | None]:
+    async def _looked_up(
+        self, message: Message, language: Language, carried: Carried
+    ) -> tuple[Sequence[Hit], Quote | None]:
         """What the documents hold, and the quote that probably answers; None when none probably does."""
-        carried = self._with.glossary.carried(message.text, language)
         hits = await self._with.search.passages(
             message.text, language, scope=Scope(site=message.site), limit=SEARCHED, extra_words=carried.words
         )

@@ -15,7 +15,9 @@ from appliance.knowledge.wording import pattern
 from appliance.knowledge.words import fold
 
 WEEK: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-_RANGE_LINK: Final = r"\s*(?:-|–|—|to|through|thru|till|until|a|al|hasta|至|到|से|से लेकर|se)\s*"
+_RANGE_LINK: Final = r"\.?\s*(?:-|–|—|to|through|thru|till|until|a|al|hasta|至|到|से|से लेकर|se)\s*"
+# 周一至五 is Monday to Friday, but 周一到五点 is Monday until five o'clock.
+_SHORT_ENDS: Final = {day: f"{sign}(?![点时号月个十])" for day, sign in zip(WEEK, "一二三四五六日", strict=True)}
 
 
 class Asked:
@@ -25,8 +27,9 @@ class Asked:
         self._asks = {kind: pattern(_ask_words(table)) for kind, table in tables.items()}
         self._holds = {kind: [re.compile(one) for one in table["holds"]] for kind, table in tables.items()}
         self._days = {day: pattern(names) for day, names in day_names.items()}
-        weekdays = "|".join(f"(?P<{{0}}{day}>{self._days[day].pattern})" for day in WEEK)
-        self._range = re.compile(f"(?:{weekdays.format('a_')}){_RANGE_LINK}(?:{weekdays.format('b_')})")
+        begins = "|".join(f"(?P<a_{day}>{self._days[day].pattern})" for day in WEEK)
+        ends = "|".join(f"(?P<b_{day}>{self._days[day].pattern}|{_SHORT_ENDS[day]})" for day in WEEK)
+        self._range = re.compile(f"(?:{begins}){_RANGE_LINK}(?:{ends})")
 
     @classmethod
     @lru_cache(maxsize=1)

@@ -24,7 +24,6 @@ from appliance.message import Citation, Language, Span
 MOST_WORDS: Final = 70
 """A patient reads at most about eighty words; the lead-in takes the rest. A Chinese character counts as half a word."""
 MOST_SENTENCES: Final = 3
-PASSAGES: Final = 10
 
 
 class Candidate(msgspec.Struct, frozen=True, kw_only=True):
@@ -136,7 +135,7 @@ class Quoting:
     ) -> list[Candidate]:
         """Every sentence of the best passages, best first."""
         asking = Asking(text=question, language=language, carried=carried, sites=tuple(sites))
-        found = evidence(asking, hits[:PASSAGES], self._asked)
+        found = evidence(asking, hits, self._asked)
         return self.scored(
             [Candidate(passage=hit.passage, sentence=one, features=features) for hit, one, features in found]
         )

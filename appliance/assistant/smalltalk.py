@@ -19,8 +19,7 @@ from appliance.message import LANGUAGES
 Topic = Literal["dose", "diagnosis", "records", "person", "greeting", "thanks"]
 
 
-class _Table(msgspec.Struct, frozen=True, kw_only=True):
-    whole: bool
+class _Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     en: tuple[str, ...]
     es: tuple[str, ...]
     zh: tuple[str, ...]
@@ -34,7 +33,7 @@ class Smalltalk:
     """The compiled tables; what we must never answer is tried first."""
 
     def __init__(self, tables: dict[Topic, _Table]) -> None:
-        self._tables = {topic: (table.pattern(), table.whole) for topic, table in tables.items()}
+        self._tables = {topic: table.pattern() for topic, table in tables.items()}
 
     @classmethod
     def load(cls) -> Smalltalk:
@@ -42,15 +41,17 @@ class Smalltalk:
         return cls(msgspec.convert(tomllib.loads(text), dict[Topic, _Table]))
 
     def topic(self, text: str) -> Topic | None:
-        folded = fold(text)
-        for topic in _ORDER:
-            found, whole = self._tables[topic]
-            if whole and not _LETTERS.search(found.sub(" ", folded)) and _LETTERS.search(folded):
-                return topic
-            if not whole and found.search(folded):
-                return topic
-        return None
+        folded = rest = fold(text)
+        if found := next((topic for topic in _ANYWHERE if self._tables[topic].search(folded)), None):
+            return found
+        for topic in _ALONE:
+            rest = self._tables[topic].sub(" ", rest)
+        if _LETTERS.search(rest):
+            return None
+        return next((topic for topic in _ALONE if self._tables[topic].search(folded)), None)
 
 
-_ORDER: Final[tuple[Topic, ...]] = ("dose", "diagnosis", "records", "person", "greeting", "thanks")
+_ANYWHERE: Final[tuple[Topic, ...]] = ("dose", "diagnosis", "records", "person")
+_ALONE: Final[tuple[Topic, ...]] = ("greeting", "thanks")
+"""Only where the message holds nothing else: a greeting before a question is no greeting."""
 _LETTERS: Final = re.compile(r"\w")

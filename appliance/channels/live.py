@@ -106,13 +106,15 @@ class _Running(Answer):
     def __init__(self, message: Message) -> None:
         super().__init__(message)
         self.asked = monotonic()
+        self.spoke = False
         self.listeners = 0
         self.stopping = False
         self.task: asyncio.Task[None] | None = None
         self.patience: asyncio.TimerHandle | None = None
 
     def say(self, part: Part) -> None:
-        if isinstance(part, Text) and not any(isinstance(e, Said) and isinstance(e.part, Text) for e in self.events):
+        if isinstance(part, Text) and not self.spoke:
+            self.spoke = True
             FIRST_WORDS.observe(monotonic() - self.asked)
         super().say(part)
 
@@ -152,7 +154,9 @@ class Live:
             self._room(message.conversation)
         return await self._started(message, answering or self._answering, alone=urgent)
 
-    async def resume(self, conversation: ConversationId, message: MessageId, *, after: int = 0) -> Answer:
+    async def resume(
+        self, conversation: ConversationId, message: MessageId, *, after: int = 0, site: str | None = None
+    ) -> Answer:
         """The answer a listener lost after event ``after``. Raises NotFound for a message never heard of."""
         if found := await self._found(conversation, message):
             return found
@@ -160,7 +164,7 @@ class Live:
         if asked is None:
             raise NotFound("there is no such message in this conversation: send it again")
         if after == 0:  # heard, but we died before a word of the answer was given: it is due
-            return await self.say(asked)
+            return await self.say(msgspec.structs.replace(asked, site=site))
         return _cut_off(asked, after)
 
     @contextmanager
@@ -225,7 +229,7 @@ class Live:
     async def _started(self, message: Message, answering: Answering, *, alone: bool) -> Answer:
         answer = _Running(message)
         line = self._unfinished.setdefault(message.conversation, [])
-        before = None if alone or not line else line[-1]
+        before = [] if alone else [earlier.task for earlier in line if earlier.task]
         self._answers[message.conversation, message.id] = answer
         line.append(answer)
         RUNNING.inc()
@@ -237,9 +241,9 @@ class Live:
             await self._conversations.begin(message)
         return answer
 
-    async def _said(self, answer: _Running, answering: Answering, before: _Running | None) -> None:
-        if before and before.task:
-            await asyncio.wait([before.task])
+    async def _said(self, answer: _Running, answering: Answering, before: Sequence[asyncio.Task[None]]) -> None:
+        if before:
+            await asyncio.wait(before)
         answer.waits = False
         request.set(answer.message.id)
         async with aclosing(answering(answer.message)) as parts:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextlib import suppress
+from time import monotonic
 from typing import Any
 
 import msgspec
@@ -23,13 +24,14 @@ from appliance.conversations.turns import Conversation
 from appliance.errors import ApplianceError, BadInput, Busy, NotAllowed, TooOften
 from appliance.message import ConversationId, Language, MessageId
 from appliance.people.pace import Pace, stranger
-from appliance.problems import problem, where
+from appliance.problems import ours, problem, where
 from models import ModelError
 
 log = logging.getLogger(__name__)
 
-IDLE_S = 90.0
-"""The page pings every 25 seconds; a phone that fell asleep gives its socket back."""
+IDLE_S = 3600.0
+ASLEEP_S = 90.0
+"""The page pings every 25 seconds: one silent for longer gives its place to a newcomer when all are taken."""
 SEND_S = 10.0
 FRAMES_A_MINUTE = 240
 
@@ -102,23 +104,30 @@ class Sockets:
         """One line, from the knock to the goodbye. A stranger's knock is refused before the door opens."""
         if not self._web.own_page(socket):
             raise NotAllowed("this socket is not opened by a page of this server (server.allowed_origins)")
+        conversation = await self._web.conversation(socket.cookies)
         who = stranger(socket.client.host if socket.client else None)
-        self._room(who)
-        line = _Line(socket, await self._web.conversation(socket.cookies), self._web, who)
-        await socket.accept()
+        await self._room(who)
+        line = _Line(socket, conversation, self._web, who)
         self._lines.add(line)
         SOCKETS.inc()
         try:
+            await socket.accept()
             await line.serve()
         finally:
             self._lines.discard(line)
             SOCKETS.dec()
 
-    def _room(self, who: str) -> None:
+    async def _room(self, who: str) -> None:
         """For one more line. One stranger may not take more than half of all."""
         most = self._web.limits.sockets
-        if len(self._lines) >= most or (who and sum(line.who == who for line in self._lines) >= max(1, most // 2)):
+        if who and sum(line.who == who for line in self._lines) >= max(1, most // 2):
+            raise Busy("one address may connect half as many pages as limits.sockets allows")
+        if len(self._lines) < most:
+            return
+        silent = min(self._lines, key=lambda line: line.heard_at)
+        if monotonic() - silent.heard_at < ASLEEP_S:
             raise Busy("as many pages are connected as limits.sockets allows")
+        await silent.close(1001, "place given to another")
 
     async def close(self) -> None:
         """Say goodbye to all: the page comes back by itself once we are up again."""
@@ -144,6 +153,7 @@ class _Line:
     def __init__(self, socket: WebSocket[Any, Any, Any], conversation: Conversation, web: Web, who: str) -> None:
         self.conversation = conversation
         self.who = who
+        self.heard_at = monotonic()
         self._socket = socket
         self._web = web
         self._frames = Pace(FRAMES_A_MINUTE)
@@ -206,6 +216,7 @@ class _Line:
             raise self._end or _Over(1000, "nothing heard for a while") from None
         finally:
             self._patience = None
+            self.heard_at = monotonic()
         if len(text) > self._longest:
             raise _Over(1009, "frame too long")
         return text
@@ -221,8 +232,7 @@ class _Line:
                 wanted = PersonWanted(id=frame.id, language=frame.language)
                 self._follow(await self._web.person(self.conversation, wanted), after=0)
             case Resume():
-                answer = await self._web.live.resume(self.conversation.id, MessageId(frame.id), after=frame.after)
-                self._follow(answer, after=frame.after)
+                self._follow(await self._web.resume(self.conversation, frame.id, after=frame.after), after=frame.after)
             case Stop():
                 await self._web.live.stop(self.conversation.id, MessageId(frame.id))
 
@@ -244,8 +254,8 @@ class _Line:
 
     async def _refuse(self, name: str | None, error: Exception) -> None:
         told = problem(error)
-        if told.status >= 500:
-            log.warning("refused=%d %s", told.status, where(error))
+        if ours(error):
+            log.error("refused=%d %s", told.status, where(error))
         await self._send(
             Refusal(id=name, title=told.title, detail=told.detail, code=told.code, retry_after=told.retry_after)
         )

@@ -177,6 +177,10 @@ class Web:
         self._pace.take(conversation.id)
         return await self.live.say(_message(conversation, wanted.id, "", wanted.language), self._person)
 
+    async def resume(self, conversation: Conversation, message: str, *, after: int) -> Answer:
+        """The answer to an earlier message, past event ``after``. Raises NotFound."""
+        return await self.live.resume(conversation.id, MessageId(message), after=after, site=conversation.site)
+
     def own_page(self, connection: ASGIConnection[Any, Any, Any, Any]) -> bool:
         """Does this come from a page of ours? A browser names the page's origin when it writes or opens a socket."""
         origin = connection.headers.get("origin")
@@ -299,7 +303,7 @@ async def events(
 ) -> Response[Any]:
     """The events of one answer past number ``after``, as they come. 204: there are none left, stop asking."""
     seq = max(after, last_event_id or 0)
-    answer = await web.live.resume(conversation.id, MessageId(message_id), after=seq)
+    answer = await web.resume(conversation, message_id, after=seq)
     if answer.ended and answer.last_seq <= seq:
         return Response(None, status_code=204)
     headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
@@ -338,7 +342,9 @@ async def give_feedback(
 def _from_own_page(web: Web) -> Callable[[ASGIConnection[Any, Any, Any, Any], BaseRouteHandler], None]:
     def guard(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
         """The cookie comes with whatever a browser sends; so what changes something must come from our page."""
-        if connection.scope.get("method") not in ("GET", "HEAD") and not web.own_page(connection):
+        reads = connection.scope.get("method") == "GET"
+        nothing_to_steal = COOKIE not in connection.cookies and "origin" not in connection.headers
+        if not (reads or nothing_to_steal or web.own_page(connection)):
             raise NotAllowed("this request does not come from a page of this server (server.allowed_origins)")
 
     return guard

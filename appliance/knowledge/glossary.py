@@ -37,6 +37,8 @@ class Carried(msgspec.Struct, frozen=True, kw_only=True):
 
     words: str = ""
     """For the search by words: every other language's words, and names and numbers that need no carrying."""
+    names: frozenset[str] = frozenset()
+    """The concepts' names in the file."""
     concepts: tuple[re.Pattern[str], ...] = ()
     """One pattern a concept: finds any of its words, in any language, in folded text."""
 
@@ -52,7 +54,7 @@ class Glossary:
     """The compiled concepts."""
 
     def __init__(self, concepts: dict[str, Concept]) -> None:
-        self._concepts = [(one, pattern(_all_words(one))) for one in concepts.values()]
+        self._concepts = {name: (one, pattern(_all_words(one))) for name, one in concepts.items()}
 
     @classmethod
     def load(cls, own: Path | None = None) -> Glossary:
@@ -62,19 +64,41 @@ class Glossary:
             concepts |= _read(own.read_text("utf-8"), str(own))
         return cls(concepts)
 
+    def concept(self, name: str) -> Carried:
+        """One concept by its name in the file, to be looked for in texts."""
+        return Carried(names=frozenset({name}), concepts=(self._concepts[name][1],))
+
     def carried(self, question: str, language: Language) -> Carried:
         folded = fold(question)
-        found = [(concept, words) for concept, words in self._concepts if words.search(folded)]
+        found = {name: (one, words) for name, (one, words) in self._concepts.items() if words.search(folded)}
         others = [other for other in LANGUAGES if other != language]
-        words = [word for concept, _ in found for other in others for word in concept.words(other)]
-        return Carried(words=" ".join([*words, *_as_they_are(question)]), concepts=tuple(words for _, words in found))
+        words = [word for concept, _ in found.values() for other in others for word in concept.words(other)]
+        return Carried(
+            words=" ".join([*words, *_as_they_are(question)]),
+            names=frozenset(found),
+            concepts=tuple(pattern for _, pattern in found.values()),
+        )
 
 
 def _read(text: str, name: str) -> dict[str, Concept]:
     try:
-        return msgspec.convert(tomllib.loads(text), dict[str, Concept])
-    except (tomllib.TOMLDecodeError, msgspec.ValidationError) as wrong:
-        raise BadConfig(f"{name}: {wrong}. A line is: name = {{en=[…], es=[…], zh=[…], hi=[…]}}") from wrong
+        lines = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as wrong:
+        raise _bad(name, wrong) from wrong
+    return {concept: _concept(words, f"{name}, {concept}") for concept, words in lines.items()}
+
+
+def _concept(words: object, name: str) -> Concept:
+    try:
+        concept = msgspec.convert(words, Concept)
+        pattern(_all_words(concept))
+    except (msgspec.ValidationError, re.error) as wrong:
+        raise _bad(name, wrong) from wrong
+    return concept
+
+
+def _bad(name: str, wrong: Exception) -> BadConfig:
+    return BadConfig(f"{name}: {wrong}. A line is: name = {{en=[…], es=[…], zh=[…], hi=[…]}}")
 
 
 def _all_words(concept: Concept) -> Iterable[str]:

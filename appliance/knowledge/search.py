@@ -31,10 +31,10 @@ class Fusion(msgspec.Struct, frozen=True, kw_only=True):
 
     sentence_share: float = 0.5
     """How much of a passage's nearness is that of its nearest sentence."""
-    words: float = 0.4
+    words: float = 0.3
     """Weight of the words' coverage beyond ``words_from``, same language only."""
-    words_from: float = 0.2
-    own_language: float = 0.06
+    words_from: float = 0.3
+    own_language: float = 0.09
     """Taken from passages in the asker's own language when other languages are there too: embeddings prefer their own."""
 
 

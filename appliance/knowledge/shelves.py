@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
-from sqlcipher3 import dbapi2
 
 from appliance.knowledge import Document, DocumentStatus, PlacedBlock, Sentence, Status
 from appliance.knowledge.parsed import Metadata, name_as_title
@@ -356,7 +355,7 @@ def _full_disk_told(connection: Connection) -> Iterator[None]:
     """sqlite-vec 0.1.9 reports a full disk as any other error. An ordinary write then tells; all is rolled back anyway."""
     try:
         yield
-    except dbapi2.OperationalError:
+    except connection.OperationalError:
         connection.execute("CREATE TABLE room (bytes BLOB)")
         connection.execute("INSERT INTO room VALUES (zeroblob(8000000))")
         raise

@@ -7,12 +7,11 @@ either. Text is folded (knowledge/words.fold) on both sides, so accents, case, n
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Final
 
 from appliance.knowledge.words import fold
 
-_CHOICE: Final = re.compile(r"\(([^()]*)\)")
 _SPACELESS: Final = re.compile(r"[\u3400-\u9fff]")
 _LETTER: Final = r"\w\u0900-\u0963\u0966-\u096f\u0971-\u097f"  # Devanagari without its full stops (danda)
 _NEVER: Final = r"(?!)"
@@ -25,27 +24,22 @@ _BETWEEN: Final = rf"[^{_LETTER}]++(?:[{_LETTER}]++(?:['-][{_LETTER}]++)*+[^{_LE
 
 def pattern(phrases: Iterable[str]) -> re.Pattern[str]:
     """One pattern for folded text that finds any of the phrases; longer ones first."""
-    spelt = {one for phrase in phrases for one in _spelt_out(fold(phrase)) if any(map(str.isalnum, one))}
-    folded = sorted(spelt, key=len, reverse=True)
+    folded = sorted({fold(phrase) for phrase in phrases if any(map(str.isalnum, phrase))}, key=len, reverse=True)
     chinese = "|".join(_phrase(one, gap=".{0,8}?") for one in folded if _SPACELESS.search(one))
     others = "|".join(_phrase(one, gap=_BETWEEN) for one in folded if not _SPACELESS.search(one))
     edged = f"{_START}(?:{others}){_END}" if others else ""  # one look for the edge, not one a phrase
     return re.compile("|".join(one for one in (edged, chinese) if one) or _NEVER)
 
 
-def _spelt_out(phrase: str) -> Iterator[str]:
-    """Every choice made."""
-    found = _CHOICE.search(phrase)
-    if found is None:
-        yield phrase
-        return
-    for choice in found[1].split("|"):
-        yield from _spelt_out(phrase[: found.start()] + choice + phrase[found.end() :])
-
-
 def _phrase(phrase: str, *, gap: str) -> str:
-    return gap.join(r"\s+".join(_word(word) for word in piece.split()) for piece in phrase.split(".."))
+    return _SIGN.sub(lambda sign: _meaning(sign[0], gap), phrase.strip())
 
 
-def _word(word: str) -> str:
-    return re.escape(word.removesuffix("*")) + (f"[{_LETTER}]*" if word.endswith("*") else "")
+def _meaning(sign: str, gap: str) -> str:
+    if not sign.strip():
+        return r"\s+"
+    known = {"..": gap, "*": f"[{_LETTER}]*", "(": "(?:", "|": "|", ")": ")"}
+    return known.get(sign.strip()) or re.escape(sign)
+
+
+_SIGN: Final = re.compile(r"\s*\.\.\s*|\s+|[^\s]")

@@ -55,13 +55,14 @@ def _bigrams(run: re.Match[str]) -> str:
 
 
 def _stem(word: str) -> str:
-    """Only what is safe: opening/opens/open, citas/cita. Two words that meet here by mistake cost little."""
+    """Only what is safe: opening/opens/open, vaccines/vaccine, citas/cita. Two words that meet here by mistake cost little."""
     if not word.isascii():
         return word
-    for ending in ("ings", "ing", "es", "s", "ed"):
-        if word.endswith(ending) and len(word) - len(ending) >= 4:
-            return word[: -len(ending)]
-    return word
+    for ending, least in (("ings", 4), ("ing", 4), ("ed", 4), ("s", 3)):
+        if word.endswith(ending) and not word.endswith("ss") and len(word) - len(ending) >= least:
+            word = word[: -len(ending)]
+            break
+    return word[:-1] if word.endswith("e") and not word.endswith("ee") and len(word) > 3 else word
 
 
 # Devanagari without its full stops (danda), which end a sentence and belong to no word.

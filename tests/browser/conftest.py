@@ -72,14 +72,20 @@ async def appliance_url(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterat
     await (await _medinovai(data, "learn", *map(str, learnt))).communicate()
     serving = await _medinovai(data, "serve", "--port", port)
     assert serving.stderr
-    async for line in serving.stderr:
-        if b"ready=True" in line:
-            break
+    said = [line async for line in _until(b"ready=True", serving.stderr)]
+    assert said[-1:] and b"ready=True" in said[-1], b"".join(said).decode()
     draining = asyncio.create_task(serving.stderr.read())
     yield f"http://127.0.0.1:{port}"
     serving.terminate()
     assert await serving.wait() == 0
     await draining
+
+
+async def _until(word: bytes, lines: asyncio.StreamReader) -> AsyncIterator[bytes]:
+    async for line in lines:
+        yield line
+        if word in line:
+            return
 
 
 async def _medinovai(data: Path, *words: str) -> asyncio.subprocess.Process:

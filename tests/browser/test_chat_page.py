@@ -150,6 +150,19 @@ async def test_a_question_asked_offline_is_kept_and_sent_when_the_network_is_bac
     await expect(page.locator("patient-turn")).to_have_count(1)
 
 
+async def test_a_page_that_cannot_reach_the_clinic_says_so_and_comes_by_itself(open_page: OpenPage) -> None:
+    page = await open_page()
+    before = await shown(await ask_hours(page))
+    await page.route("**/api/conversation", lambda route: route.abort())
+    await page.reload()
+    await expect(page.locator("#unreachable")).to_contain_text("cannot reach the clinic right now")
+    await expect(page.locator("#unreachable a").first).to_have_attribute("href", "tel:911")
+    await page.unroute("**/api/conversation")
+    await expect(page.locator("assistant-turn .buttons")).to_be_visible()
+    await expect(page.locator("#unreachable")).to_be_hidden()
+    assert await shown(page.locator("assistant-turn")) == before
+
+
 async def test_a_question_stopped_while_offline_is_never_sent(open_page: OpenPage) -> None:
     page = await open_page()
     await page.context.set_offline(True)

@@ -219,6 +219,21 @@ async def test_an_emergency_waits_for_nobody(live: Live, assistant: ScriptedAssi
     assert not slow.ended
 
 
+async def test_stopping_a_waiting_message_does_not_let_the_next_one_overtake(
+    live: Live, assistant: ScriptedAssistant, conversations: Conversations
+):
+    assistant.pause_after = 1
+    first = await a_message(conversations)
+    await until(await live.say(first), 1)
+    second, third = [await live.say(another(first.conversation)) for _ in range(2)]
+    await live.stop(first.conversation, second.message.id)
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert [message.id for message in assistant.asked] == [first.id]
+    assistant.go_on.set()
+    assert words(await heard(live, third)) == "One two three."
+
+
 async def test_too_many_waiting_messages_are_told_to_wait(
     live: Live, assistant: ScriptedAssistant, conversations: Conversations
 ):

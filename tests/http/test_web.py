@@ -419,6 +419,8 @@ async def test_a_foreign_page_changes_nothing(house: House, browser: httpx.Async
             ):
                 reply = await stranger.request(method, path, json=body, headers=headers)
                 assert (reply.status_code, reply.json()["code"]) == (403, "not_allowed"), (path, headers)
+    async with httpx.AsyncClient(base_url=house.origin) as program:  # no browser, and no cookie to be misused
+        assert (await program.post("/api/conversations", json={})).status_code == 201
     assert (await browser.get("/api/conversation")).json()["turns"] == []
 
 
@@ -456,6 +458,23 @@ class TestSmallLimits:
         for _ in range(10):
             reply = await browser.post("/api/conversation/messages", json={"id": name(), "text": "an emergency"})
             assert reply.status_code == 202
+
+    async def test_when_all_places_are_taken_a_page_that_fell_asleep_gives_up_its_own(
+        self, house: House, browser: httpx.AsyncClient
+    ):
+        await opened(browser)
+        async with socket(house, browser) as asleep:
+            await tell(asleep, type="ping")
+            await hear(asleep)
+            for line in house.sockets._lines:
+                line.heard_at -= 100
+            async with socket(house, browser) as awake, socket(house, browser) as newcomer:
+                for open_line in (newcomer, awake):
+                    await tell(open_line, type="ping")
+                    assert await hear(open_line) == {"type": "pong"}
+            with pytest.raises(ConnectionClosed) as closed:
+                await hear(asleep)
+            assert closed.value.rcvd is not None and closed.value.rcvd.code == 1001
 
     async def test_no_more_sockets_than_the_limit_and_one_that_closes_makes_room(
         self, house: House, browser: httpx.AsyncClient

@@ -12,7 +12,7 @@ The notation, for whoever edits a rule file:
     chest ..8 pain     with up to 8 other words between
     chest + pain       near each other in either order (+8: up to 8 words between)
     #  #10+  #50-      a number; one of 10 or more; one of 50 or less (#10-50: from 10 to 50)
-    MATCH PART         in guards: what a rule has found, as a whole; its first or last words alone
+    MATCH PART         in guards: what a rule has found, as a whole; each of its parts alone
     START END          the start and the end of a clause
 
 A gap never reaches into the next sentence. In a rule it reads across commas, but never across one of the file's
@@ -294,7 +294,7 @@ class Reading:
     def guards(self, pattern: Pattern, match: Found) -> bool:
         """Whether a guard's pattern stands around this match."""
         near = {number: _within(self._found[number], match) for number in pattern.elements if number not in (MATCH, PART)}
-        slots = {MATCH: [(match.start, match.end)], PART: sorted({match.spans[0], match.spans[-1]})}
+        slots = {MATCH: [(match.start, match.end)], PART: sorted(match.spans)}
         return bool(self._find(pattern, {**near, **slots}, self._clear_in_guard))
 
     def positions(self, pattern: Pattern) -> frozenset[int]:

@@ -1,0 +1,94 @@
+"""A front desk's concepts in four languages, ours and the clinic's own."""
+
+from __future__ import annotations
+
+import tomllib
+from importlib import resources
+from pathlib import Path
+
+import pytest
+
+from appliance.errors import BadConfig
+from appliance.knowledge.glossary import NOTHING_CARRIED, Glossary
+from appliance.knowledge.wording import pattern
+from appliance.knowledge.words import fold
+from appliance.message import LANGUAGES
+
+OURS = tomllib.loads((resources.files("appliance.knowledge") / "glossary.toml").read_text("utf-8"))
+
+
+@pytest.fixture(scope="module")
+def glossary() -> Glossary:
+    return Glossary.load()
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Path:
+    return tmp_path / "glossary.toml"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_concept_has_words_in_every_language(language: str):
+    assert [concept for concept, words in OURS.items() if not any(word.strip() for word in words[language])] == []
+
+
+def test_every_plain_word_of_a_concept_finds_it():
+    """A pattern that its own words do not match would be a slip in the notation."""
+    lost = []
+    for concept, languages in OURS.items():
+        words = [word for language in LANGUAGES for word in languages[language]]
+        finds = pattern(words)
+        lost += [
+            (concept, word)
+            for word in words
+            if not {*word} & set("(.") and not finds.search(fold(word.replace("*", "")))
+        ]
+    assert lost == []
+
+
+def test_a_question_is_carried_into_the_other_languages(glossary: Glossary):
+    carried = glossary.carried("打疫苗多少钱？", "zh")
+    assert {"vaccine", "vacuna"} <= set(carried.words.split())
+    assert carried.share_in(fold("The price of a vaccine is $28.")) > 0.5
+    assert carried.share_in(fold("Park behind the building.")) == 0
+
+
+def test_names_and_numbers_go_as_they_are(glossary: Glossary):
+    assert {"wic", "2026"} <= set(glossary.carried("WIC 2026 怎么申请", "zh").words.split())
+
+
+def test_a_question_without_a_concept_carries_nothing(glossary: Glossary):
+    assert glossary.carried("嗯嗯", "zh") == NOTHING_CARRIED
+    assert NOTHING_CARRIED.share_in("anything") == 0
+
+
+def test_a_clinics_own_lines_join_ours_and_replace_those_of_the_same_name(own: Path):
+    feet = 'podiatry = {en=["zzfoot"], es=["zzpie"], zh=["脚病"], hi=["zzpair"]}'
+    hours = 'hours = {en=["zzhours"], es=["zzh"], zh=["钟点"], hi=["zzs"]}'
+    own.write_text(f"{feet}\n{hours}\n", "utf-8")
+    merged = Glossary.load(own)
+    assert "zzpie" in merged.carried("zzfoot", "en").words.split()
+    assert "zzh" in merged.carried("zzhours", "en").words.split()
+    assert "vacuna" in merged.carried("vaccine", "en").words.split()
+
+
+def test_no_file_of_its_own_is_no_mistake(tmp_path: Path):
+    assert Glossary.load(tmp_path / "none.toml").carried("vaccine", "en").concepts
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ('fine = {en=["a"], es=["b"], zh=["药"], hi=["c"]}\nbroken = {en "a"}\n', "line 2"),
+        ('fine = {en=["a"], es=["b"], zh=["药"], hi=["c"]}\nfeet = {en=["foot"], es=["pie"], zh=["脚"]}', "feet"),
+        ('feet = {en="foot", es=["pie"], zh=["脚"], hi=["पैर"]}', "feet"),
+        ('feet = {en=["foot"], es=["pie"], zh=["脚"], hi=["पैर"], fr=["pied"]}', "feet"),
+        ('feet = {en=["(foot"], es=["pie"], zh=["脚"], hi=["पैर"]}', "feet"),
+        ("feet = 3", "feet"),
+    ],
+)
+def test_a_broken_file_of_the_clinics_is_named_with_its_line_and_the_right_form(own: Path, text: str, named: str):
+    own.write_text(text, "utf-8")
+    with pytest.raises(BadConfig) as wrong:
+        Glossary.load(own)
+    assert str(own) in str(wrong.value) and named in str(wrong.value) and "A line is" in str(wrong.value)
