@@ -272,7 +272,7 @@ def _joined(config: Config, database: Database, models: Models) -> Clinic:
         search=search,
         glossary=glossary,
         quoting=quoting,
-        contact=Contact(search, quoting, phrases, glossary),
+        contact=Contact(search, quoting, phrases, glossary, phone=config.clinic.phone),
         conversations=Conversations(database),
         admins=Admins(database),
         triage=Triage(),

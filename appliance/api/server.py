@@ -44,7 +44,7 @@ async def serve(http: Litestar, server: Server, tls: Tls | None, *, drain: Calla
 
 
 def _embedded(http: Litestar, server: Server, tls: Tls | None) -> Any:
-    _can_listen(server)
+    address = _listenable(server)
     from granian.constants import HTTPModes, Interfaces, SSLProtocols
     from granian.http import HTTP1Settings
     from granian.log import LogLevels
@@ -52,7 +52,7 @@ def _embedded(http: Litestar, server: Server, tls: Tls | None) -> Any:
 
     return Embedded(
         http,
-        address=server.host,
+        address=address,
         port=server.port,
         interface=Interfaces.ASGI,
         http=HTTPModes.http1,  # the socket needs it, and its limits are the ones we measured
@@ -94,15 +94,16 @@ def _signals(embedded: Any, drain: Callable[[], Awaitable[None]]) -> Iterator[No
             loop.remove_signal_handler(name)
 
 
-def _can_listen(server: Server) -> None:
-    """granian would end with a panic's text."""
-    family = socket.AF_INET6 if ":" in server.host else socket.AF_INET
-    with socket.socket(family) as attempt:
-        attempt.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            attempt.bind((server.host, server.port))
-        except OSError as error:
-            raise BadConfig(
-                f"cannot listen on {server.host}:{server.port} ({error.strerror}): "
-                "stop what uses it, or set another server.port or server.host"
-            ) from None
+def _listenable(server: Server) -> str:
+    """The numeric address of server.host, free to listen on; granian would end with a panic's text."""
+    try:
+        family, _, _, _, place = socket.getaddrinfo(server.host, server.port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family) as attempt:
+            attempt.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            attempt.bind(place)
+    except OSError as error:
+        raise BadConfig(
+            f"cannot listen on {server.host}:{server.port} ({error.strerror}): "
+            "stop what uses it, or set another server.port or server.host"
+        ) from None
+    return str(place[0])

@@ -11,7 +11,7 @@ import logging
 import re
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar
 
 import msgspec
 
@@ -39,6 +39,8 @@ from appliance.message import (
 from models import ChatModel, ModelBusy, ModelError
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 SEARCHED: Final = 12
 """Passages looked at for one answer."""
@@ -90,8 +92,9 @@ class Assistant:
 
     async def _recorded(self, message: Message, path: _Path) -> AsyncGenerator[Part, None]:
         conversations = self._with.conversations
-        known = not await conversations.begin(message)
-        if known and (earlier := await conversations.answer(message.conversation, message.id)):
+        urgent = self._with.triage.red_flag(message.text) is not None
+        new = await _kept(conversations.begin(message), urgent=urgent)
+        if new is False and (earlier := await conversations.answer(message.conversation, message.id)):
             for part in earlier.parts:  # without an earlier answer we died before it, and it is due now
                 yield part
             return
@@ -105,9 +108,8 @@ class Assistant:
             complete = True
         finally:
             summary = _summary(said, message)
-            await _even_if_cancelled(
-                conversations.finish(message, said, kind=summary.kind, language=summary.language, complete=complete)
-            )
+            kept = conversations.finish(message, said, kind=summary.kind, language=summary.language, complete=complete)
+            await _even_if_cancelled(_kept(kept, urgent=urgent))
 
     async def _safely(self, message: Message, path: _Path) -> AsyncGenerator[Part, None]:
         """Whatever of ours fails, the patient hears what to do; the operator finds the reason in the log."""
@@ -174,14 +176,11 @@ class Assistant:
             yield part
 
     async def _emergency(self, message: Message, flag: RedFlag) -> list[Part]:
-        """Fixed words; staff are told through the alert. A store that fails must not keep the words back."""
+        """Fixed words; staff are told through the alert."""
         language = answering_language(message, hint=flag.language)
         clinic = self._with.clinic
         words = script(flag.kind, language, country=clinic.country, emergency_number=clinic.emergency_number)
-        try:
-            await self._with.conversations.alert(message.conversation, flag.kind, language)
-        except ApplianceError as error:
-            log.error("alert=failed kind=%s reason=%s", flag.kind, error)
+        await _kept(self._with.conversations.alert(message.conversation, flag.kind, language), urgent=True)
         calls = [Call(label=label, number=number, urgent=True) for label, number in words.calls]
         return [Opening(kind="emergency", language=language), *_words(words.text), *calls]
 
@@ -199,16 +198,16 @@ class Assistant:
             yield part
 
     async def _told(self, kind: AnswerKind, key: str, message: Message) -> list[Part]:
-        """A fixed phrase, and how to reach the clinic in its documents' own words."""
+        """A fixed phrase, the number to call, and how to reach the clinic in its documents' own words."""
         language = answering_language(message)
         reach = await self._with.contact.find(language, site=message.site)
         words = self._say(key, language) if kind == "contact" else self._joined(key, language, found=bool(reach.chosen))
         if kind == "contact" and not reach.chosen:
             words = self._say("contact_plain", language)
-        parts = [Opening(kind=kind, language=language), *_words(words), *self._quotes(reach.chosen, language)]
+        parts: list[Part] = [Opening(kind=kind, language=language), *_words(words)]
         if reach.phone:
             parts.append(Call(label=self._say("call_clinic", language), number=reach.phone))
-        return parts
+        return [*parts, *self._quotes(reach.chosen, language)]
 
     def _joined(self, key: str, language: Language, *, found: bool) -> str:
         space = "" if language == "zh" else " "
@@ -220,15 +219,20 @@ class Assistant:
         return [Opening(kind="quoted", language=language), *words, *self._quotes(quote.chosen, language)]
 
     def _quotes(self, chosen: Sequence[Candidate], language: Language) -> list[Part]:
+        """The quotes with their citations; before them a word about their language where it is another."""
         parts: list[Part] = []
-        for number, one in enumerate(chosen, start=1):
-            words = f"{one.introduction} {one.text}".lstrip()
-            parts += [Text(text="\n"), *_words(words, voice="quote", language=one.passage.language)]
-            parts.append(citation(one.passage, one.span, text=one.text, number=number))
-        for source in dict.fromkeys(one.passage.language for one in chosen):
-            if source != language:
+        sources = dict.fromkeys(one.passage.language for one in chosen)
+        if language not in sources:
+            for source in sources:
                 told = self._say("source_language", language, source=self._say(source, language))
                 parts.append(Notice(code="source_language", text=told))
+        for number, one in enumerate(chosen, start=1):
+            theirs = one.passage.language
+            if one.introduction:
+                # It stands further up in the document, outside the cited span, so it is no part of the quote.
+                parts.append(Text(text=f"\n{one.introduction}", language=theirs))
+            parts += [Text(text="\n"), *_words(one.text, voice="quote", language=theirs)]
+            parts.append(citation(one.passage, one.span, text=one.text, number=number))
         return parts
 
     def _trouble(self, message: Message, *, opened: bool, busy: bool) -> list[Part]:
@@ -261,6 +265,21 @@ def _summary(said: Sequence[Part], message: Message) -> _Summary:
     if opening:
         return _Summary(kind=opening.kind, language=opening.language)
     return _Summary(kind="trouble", language=answering_language(message))
+
+
+async def _kept(writing: Awaitable[T], *, urgent: bool) -> T | None:
+    """What the store says. In an emergency it has half a second: neither its failure nor its silence keeps the words back."""
+    try:
+        async with asyncio.timeout(_PATIENCE_S if urgent else None):
+            return await writing
+    except (ApplianceError, TimeoutError) as error:
+        if not urgent:
+            raise
+        log.error("record=failed in an emergency error=%s reason=%s", type(error).__name__, error)
+        return None
+
+
+_PATIENCE_S: Final = 0.5
 
 
 async def _even_if_cancelled(recording: Awaitable[None]) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import re
+from collections.abc import Callable
 from typing import Final
 
 import msgspec
@@ -10,10 +12,14 @@ import msgspec
 from appliance.assistant.asked import Asked
 from appliance.assistant.language import Phrases
 from appliance.assistant.quote import Candidate, Quoting
+from appliance.errors import ApplianceError
 from appliance.knowledge.glossary import Glossary
 from appliance.knowledge.search import Scope, Search
 from appliance.knowledge.words import fold
-from appliance.message import Language
+from appliance.message import LANGUAGES, Language, now
+from models import ModelError
+
+log = logging.getLogger(__name__)
 
 LOOKED_AT: Final = 40
 _NUMBER: Final = re.compile(r"\(?\b\d{3}\)?[-. ]\d{3}[-. ]\d{4}\b")
@@ -29,7 +35,11 @@ class Reach(msgspec.Struct, frozen=True, kw_only=True):
 class Contact:
     """Asks the documents the two questions that every patient has in the end; remembers until they change."""
 
-    def __init__(self, search: Search, quoting: Quoting, phrases: Phrases, glossary: Glossary) -> None:
+    def __init__(
+        self, search: Search, quoting: Quoting, phrases: Phrases, glossary: Glossary, *, phone: str = ""
+    ) -> None:
+        """``phone``: the clinic's own setting; it goes before what the documents say."""
+        self._given = phone
         self._asked = Asked.load()
         self._glossary = glossary
         self._desk = glossary.concept("front_desk")
@@ -39,25 +49,47 @@ class Contact:
         self._known: dict[tuple[Language, str | None], tuple[str, Reach]] = {}
 
     async def find(self, language: Language, *, site: str | None) -> Reach:
-        edition = await self._search.edition()
-        kept = self._known.get((language, site))
-        if kept and kept[0] == edition:
-            return kept[1]
-        reach = await self._looked_up(language, site)
+        """Fixed words stand around it and need no search, so a search that fails only takes the quotes from them."""
+        try:
+            edition = f"{await self._search.edition()} {now().date()}"  # a document may be in force until today
+            kept = self._known.get((language, site))
+            if kept and kept[0] == edition:
+                return kept[1]
+            reach = await self._looked_up(language, site)
+        except (ApplianceError, ModelError) as error:
+            log.error("contact=failed error=%s reason=%s", type(error).__name__, error)
+            return Reach(phone=self._given or None)
         self._known[language, site] = (edition, reach)
         return reach
 
     async def _looked_up(self, language: Language, site: str | None) -> Reach:
-        phones = [one for one in await self._found("ask_phone", language, site) if _NUMBER.search(one.text)]
-        hours = [one for one in await self._found("ask_hours", language, site) if self._asked.holds("time", one.text)]
-        phone = next((one for one in phones if self._front_desk(one)), phones[0] if phones else None)
-        open_on = next((one for one in hours if len(self._asked.days(one.text)) >= _A_WEEK), None)
+        phone = await self._first("ask_phone", language, site, self._front_desk)
+        if phone is None and not self._given:
+            phone = await self._first("ask_phone", language, site, lambda one: bool(_NUMBER.search(one.text)))
+        hours = await self._first("ask_hours", language, site, self._week)
         number = _NUMBER.search(phone.text) if phone else None
-        chosen = tuple(one for one in (phone, open_on) if one)
-        return Reach(chosen=chosen, phone=number[0] if number else None)
+        chosen = tuple(one for one in (phone, hours) if one)
+        return Reach(chosen=chosen, phone=self._given or (number[0] if number else None))
+
+    async def _first(
+        self, key: str, language: Language, site: str | None, fits: Callable[[Candidate], bool]
+    ) -> Candidate | None:
+        """Asked in the patient's language first, then in the others: the documents may be in any of them."""
+        for asked in dict.fromkeys((language, *LANGUAGES)):
+            found = next((one for one in await self._found(key, asked, site) if fits(one)), None)
+            if found:
+                return found
+        return None
+
+    def _week(self, one: Candidate) -> bool:
+        return self._asked.holds("time", one.text) and len(self._asked.days(one.text)) >= _A_WEEK
 
     def _front_desk(self, one: Candidate) -> bool:
         """Not the dentist's number, nor the one for the night."""
+        if not _NUMBER.search(one.text):
+            return False
+        if self._given:
+            return _digits(self._given) in _digits(one.text)
         return self._desk.share_in(fold(one.text)) == 1.0
 
     async def _found(self, key: str, language: Language, site: str | None) -> list[Candidate]:
@@ -71,3 +103,7 @@ class Contact:
 
 _A_WEEK: Final = 3
 """A line that names so many days tells the week's hours, and not one holiday's."""
+
+
+def _digits(text: str) -> str:
+    return "".join(character for character in text if character.isdigit())

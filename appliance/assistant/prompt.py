@@ -22,6 +22,8 @@ ANSWER_TOKENS: Final = 160
 DEADLINE_S: Final = 30.0
 SUPPORTED: Final = 0.5
 """Share of a sentence's words that must stand in its source; the next step in the house is a real grounding check."""
+SUPPORTED_WHERE_NAMED: Final = 0.25
+"""The same where the model named the passage. Of one in another language no share can be told: its numbers must do."""
 
 _NAMES: Final[dict[Language, str]] = {"en": "English", "es": "Spanish", "zh": "Simplified Chinese", "hi": "Hindi"}
 SYSTEM: Final = (
@@ -55,7 +57,7 @@ async def written_answer(
         async for sentence in _sentences(pieces):
             if _DONT_KNOW.search(sentence):
                 return
-            source = _source(sentence, hits[:PASSAGES])
+            source = _source(sentence, language, hits[:PASSAGES])
             if source is None:
                 continue
             number += 1
@@ -77,10 +79,10 @@ async def _sentences(pieces: AsyncIterator[str]) -> AsyncIterator[str]:
         yield waiting.strip()
 
 
-def _source(sentence: str, hits: Sequence[Hit]) -> tuple[Hit, Span, str] | None:
+def _source(sentence: str, language: Language, hits: Sequence[Hit]) -> tuple[Hit, Span, str] | None:
     """The sentence of the passages that bears this one out: the passage it names, else any; every number must be there."""
-    named = [int(mark) - 1 for mark in _MARK.findall(sentence)]
-    among = [hits[place] for place in named if place < len(hits)] or list(hits)
+    named = [hits[int(mark) - 1] for mark in _MARK.findall(sentence) if 0 < int(mark) <= len(hits)]
+    among = named or hits
     words = content_words(_MARK.sub("", sentence))
     numbers = set(_NUMBER.findall(fold(_MARK.sub("", sentence))))
     best: tuple[float, Hit, Span, str] | None = None
@@ -92,7 +94,11 @@ def _source(sentence: str, hits: Sequence[Hit]) -> tuple[Hit, Span, str] | None:
             if best is None or share > best[0]:
                 span = Span(start=one.sentence.start, end=one.sentence.end)
                 best = (share, hit, span, one.sentence.text)
-    return best[1:] if best and (best[0] >= SUPPORTED or named) else None
+    if best is None:
+        return None
+    foreign = best[1].passage.language != language
+    enough = 0.0 if named and foreign else SUPPORTED_WHERE_NAMED if named else SUPPORTED
+    return best[1:] if best[0] >= enough else None
 
 
 def _share(words: frozenset[str], text: str) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import socket
 import sys
 from pathlib import Path
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from appliance.config import Server
 
 DEMO = Path(__file__).parents[1] / "demo" / "documents"
+PAGE_WORDS = "clinic.toml"
+"""The first questions and the week's hours that the page shows; a clinic edits its own in the data directory."""
 
 
 @click.command()
@@ -34,6 +37,8 @@ def init(ctx: click.Context, demo: bool) -> None:
     if not (directory / KEY_FILE).exists():
         click.echo(f"Making the data directory {directory} and its key")
         create_master_key(directory)
+    if demo and not (directory / PAGE_WORDS).exists():
+        shutil.copyfile(DEMO.parent / PAGE_WORDS, directory / PAGE_WORDS)
     told_by_the_store("Checking the starter models", app.model_store(config).assemble)
     ctx.invoke(_furnish, demo=demo)
 

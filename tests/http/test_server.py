@@ -10,21 +10,23 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from uuid import uuid4
 
 import httpx
 import msgspec
 import pytest
+from litestar import Litestar
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
-from appliance.config import Limits, Server
+from appliance.api.server import serve
+from appliance.config import Server
 from appliance.conversations.turns import Conversations, Turn
 from appliance.errors import BadConfig
 from appliance.message import ConversationId
 from appliance.records.database import Database
-from tests.http.house import built, free_port
+from tests.http.house import free_port
 
 HOUSE = Path(__file__).with_name("house.py")
 
@@ -185,14 +187,13 @@ async def test_nothing_on_standard_error_quotes_a_patient_at_debug(tmp_path: Pat
     assert b"DEBUG" in logged and b"chancro" not in logged
 
 
-async def test_a_port_in_use_is_said_in_words(tmp_path: Path):
+async def test_an_address_that_cannot_be_listened_on_is_said_in_words(tmp_path: Path):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        server = Server(port=taken.getsockname()[1])
-        async with built(tmp_path, server, Limits()) as house:
-            with pytest.raises(BadConfig, match=r"cannot listen on 127\.0\.0\.1:.*server\.port"):
-                await house.serve()
+        for server in (Server(port=taken.getsockname()[1]), Server(host="127.0.0.1.example", certificate="x")):
+            with pytest.raises(BadConfig, match=r"cannot listen on 127\.0\.0\.1.*server\.port"):
+                await serve(cast(Litestar, None), server, None, drain=cast(Any, None))
 
 
 async def test_more_streams_than_granians_default_do_not_hang_other_requests(tmp_path: Path):

@@ -19,7 +19,6 @@ LINES: dict[str, dict[str, list[str]]] = tomllib.loads(
 )
 PATTERNS = {name: pattern(word for words in line.values() for word in words) for name, line in LINES.items()}
 WORDS = [(name, language, word) for name, line in LINES.items() for language, words in line.items() for word in words]
-HAN = re.compile(r"[\u3400-\u9fff]")
 
 ASKED = [
     # opening hours, holidays, days
@@ -116,6 +115,7 @@ ASKED = [
     ("Do you do X-rays on weekends?", "xray weekend"),
     ("超声检查前要憋尿吗？", "ultrasound full_bladder"),
     ("मैमोग्राम के लिए क्या पहनना चाहिए?", "mammogram what_to_wear"),
+    ("Where do I enter the building for a chest x-ray?", "entrance xray"),
     # care
     ("When can I come to the dentist for a toothache?", "dental toothache"),
     ("洗牙要多少钱？", "dental_cleaning cost"),
@@ -130,6 +130,13 @@ ASKED = [
     ("可以租拐杖或者轮椅吗？哪里买血糖仪？", "crutches wheelchair glucose_meter"),
     ("My baby has a fever and a cough. Is it urgent care?", "baby fever cough urgent_care"),
     ("mere bete ko bukhar aur khansi hai", "son fever cough"),
+    ("¿Cuánto cuesta sacarse una muela y cuándo quitan los puntos?", "tooth_extraction stitches cost"),
+    ("me caí en el trabajo, necesito terapia física", "workers_comp physical_therapy"),
+    ("过期的药怎么处理？", "medicine_disposal"),
+    ("可以换一个女医生吗？我爸爸听不见，需要手语翻译", "woman_doctor sign_language interpreter father"),
+    ("दांतों का इलाज कब होता है, और चश्मा कहां बनेगा?", "dental glasses"),
+    ("bp ki machine chahiye, aur sugar ki dawai bhi", "pressure_cuff diabetes medicine"),
+    ("doctor se milne ka time kaise milega, bina insurance ke?", "appointment uninsured"),
     # house rules, rights, lending a hand
     ("¿Puedo traer a mis hijos a la cita? ¿Hay que usar mascarilla?", "children_along mask appointment"),
     ("I think I left my umbrella. Do you have a lost and found?", "lost_property"),
@@ -150,17 +157,14 @@ LOOK_ALIKES = [
     ("Cancel at least 24 hours before", "hours"),
     ("How fast do you answer?", "fasting"),
     ("Are there discounts for senior citizens?", "immigration_status"),
-    ("I am pregnant", "age"),
     ("It costs a lot", "parking"),
     ("A minor operation", "minor"),
     ("My private insurance changed", "privacy"),
     ("Where is my X-ray?", "imaging_results lab_results"),
     ("I need a drug test for my employer", "medicine"),
-    ("Can I quit smoking with your help?", "cancel"),
     ("Is it close to the station?", "closed"),
     ("Of course", "class"),
     ("What is its name?", "hiv sti_test"),
-    ("No estoy seguro de mi número de seguro social", "insurance_card"),
     ("Quiero dejar de fumar", "drop_off"),
     ("el año nuevo lunar", "wart_removal"),
     ("La licencia médica", "doctor"),
@@ -178,7 +182,6 @@ LOOK_ALIKES = [
     ("保险公司电话", "employer"),
     ("第二意见", "feedback complaint"),
     ("抗凝药物检测", "drug_test"),
-    ("教育儿童", "breastfeeding newborn"),
     ("रिपोर्ट का पता कैसे चलेगा?", "address"),
     ("चाय में चीनी", "mandarin lunar_new_year"),
     ("अस्पताल में भर्ती", "jobs"),
@@ -189,13 +192,26 @@ LOOK_ALIKES = [
     ("a beta blocker", "son"),
     ("my pet has fleas", "stomach"),
     ("the band plays on Sunday", "closed"),
-    ("What time is it? Is the pharmacist in?", "pharmacy"),
+    ("Is the pharmacist in?", "pharmacy"),
+    ("Sign up for the sign language class", "sign"),
+    ("Can I charge my phone here? How much notice do you need?", "cost"),
+    ("I touched poison ivy", "poison_control"),
+    ("physical therapy", "physical_exam"),
+    ("药可以寄到家里吗", "home_visit"),
+    ("各院区的停车时间", "hours"),
 ]
 
 
 def test_it_loads_with_hundreds_of_concepts() -> None:
     Glossary.load()
     assert 420 <= len(LINES) <= 500
+
+
+def test_a_question_is_carried_into_the_other_languages() -> None:
+    carried = Glossary.load().carried("क्या खाली पेट आना है? पानी पी सकते हैं?", "hi")
+    assert {"fasting", "water", "agua", "空腹"} <= set(carried.words.split())
+    assert carried.share_in(fold("You may drink water while fasting.")) == 1.0
+    assert carried.share_in(fold("Parking is free.")) == 0.0
 
 
 def test_every_concept_speaks_four_languages() -> None:
@@ -227,12 +243,11 @@ def test_any_ending_stands_at_the_end_of_a_word() -> None:
 
 
 def test_chinese_words_are_longer_than_one_character() -> None:
-    chinese = [(name, word, len(HAN.findall(word))) for name, _, word in WORDS if HAN.search(word)]
-    assert [(name, word) for name, word, length in chinese if length < 2 and word.isalpha() and len(word) < 2] == []
-    assert [(name, word) for name, word, _ in chinese if "*" in word] == []
+    chinese = [(name, word) for name, language, word in WORDS if language == "zh"]
+    assert [(name, word) for name, word in chinese if len(re.sub(r"[ .]", "", word)) < 2 or "*" in word] == []
 
 
-def test_short_latin_words_are_no_function_words() -> None:
+def test_a_sentence_of_function_words_speaks_of_nothing() -> None:
     """A concept that any sentence speaks of tells nothing."""
     sentences = (
         "this is what you have to do and it is for all of us, so come as you are and they will be there with him",
@@ -254,7 +269,7 @@ def test_a_question_carries_what_it_speaks_of(question: str, concepts: str) -> N
 @pytest.mark.parametrize(("text", "concepts"), LOOK_ALIKES)
 def test_a_look_alike_does_not(text: str, concepts: str) -> None:
     folded = fold(text)
-    found = [name for name in concepts.split() if name in PATTERNS and PATTERNS[name].search(folded)]
+    found = [name for name in concepts.split() if PATTERNS[name].search(folded)]
     assert found == []
 
 

@@ -22,8 +22,8 @@ A gap never reaches into the next sentence. In a rule it reads across commas, bu
 from __future__ import annotations
 
 import re
-from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate, pairwise, product
 from math import prod
 from typing import Final, NamedTuple
@@ -82,6 +82,10 @@ class _Node:
         self.numbers: dict[str, tuple[float, float, _Node]] = {}
         self.ids: list[int] = []
 
+    @property
+    def leaf(self) -> bool:
+        return not (self.words or self.stems or self.numbers)
+
 
 class Lexicon:
     """All phrases of all rules in one tree, so that a message is read once."""
@@ -102,30 +106,30 @@ class Lexicon:
             node.ids.append(self._count)
         return self._count
 
-    @property
-    def vocabulary(self) -> frozenset[str]:
-        return frozenset(self._words)
-
     def knows(self, token: str) -> bool:
         return token in self._words or any(token[:length] in self._stems for length in range(2, len(token) + 1))
 
     def occurrences(self, words: Words) -> dict[int, list[Span]]:
         """Where each element stands, by its number, in the order of the text."""
         found: dict[int, list[Span]] = {}
-        for start in range(len(words.tokens)):
-            for end, node in self._walk(words, start):
-                for number in node.ids:
-                    found.setdefault(number, []).append((start, end))
+        first: dict[str, list[_Node]] = {}
+        for start, token in enumerate(words.tokens):
+            if token not in first:
+                first[token] = _children(self._root, token)
+            if first[token]:
+                self._follow(words, start, first[token], found)
         return found
 
-    def _walk(self, words: Words, start: int) -> Iterator[tuple[int, _Node]]:
-        waiting = [(start, self._root)]
+    def _follow(self, words: Words, start: int, nodes: list[_Node], found: dict[int, list[Span]]) -> None:
+        tokens, sentences = words.tokens, words.sentences
+        last = bisect_right(sentences, sentences[start])
+        waiting = [(start + 1, node) for node in nodes]
         while waiting:
             at, node = waiting.pop()
-            if node.ids:
-                yield at, node
-            if at < len(words.tokens) and words.sentences[at] == words.sentences[start]:
-                waiting.extend((at + 1, child) for child in _children(node, words.tokens[at]))
+            for number in node.ids:
+                found.setdefault(number, []).append((start, at))
+            if at < last and not node.leaf:
+                waiting.extend([(at + 1, child) for child in _children(node, tokens[at])])
 
     def _next(self, node: _Node, word: str) -> _Node:
         if number := _NUMBER.fullmatch(word):
@@ -138,23 +142,27 @@ class Lexicon:
         return node.words.setdefault(word, _Node())
 
 
-def _children(node: _Node, token: str) -> Iterator[_Node]:
-    if token in node.words:
-        yield node.words[token]
+def _children(node: _Node, token: str) -> list[_Node]:
+    children = [node.words[token]] if token in node.words else []
     if node.stems:
-        for length in range(2, len(token) + 1):
-            if child := node.stems.get(token[:length]):
-                yield child
+        stems = (node.stems.get(token[:length]) for length in range(2, len(token) + 1))
+        children.extend(stem for stem in stems if stem)
     if node.numbers and token[0].isdecimal():
         value = float(token.replace(",", "."))
-        yield from (child for least, most, child in node.numbers.values() if least <= value <= most)
+        children.extend(child for least, most, child in node.numbers.values() if least <= value <= most)
+    return children
 
 
 class Notation:
     """Reads the patterns of one rule file: its concepts, its gap, its spelling."""
 
     def __init__(
-        self, lexicon: Lexicon, *, concepts: Mapping[str, Sequence[str]], gap: int, spell: Callable[[str], Sequence[str]]
+        self,
+        lexicon: Lexicon,
+        *,
+        concepts: Mapping[str, Sequence[str]],
+        gap: int,
+        spell: Callable[[str], Sequence[str]],
     ) -> None:
         self._lexicon: Final = lexicon
         self._entries: Final = concepts
@@ -277,50 +285,87 @@ def _runs(items: Sequence[str]) -> Iterator[str]:
 
 
 class Reading:
-    """One message as one rule file sees it."""
+    """One message: its words and which elements stand where."""
 
-    def __init__(self, words: Words, occurrences: Mapping[int, list[Span]], *, walls: int) -> None:
-        size = len(words.tokens)
+    def __init__(self, words: Words, occurrences: Mapping[int, list[Span]]) -> None:
         self._words: Final = words
         self._found: Final = {**occurrences, START: _starts(words), END: _ends(words)}
-        walled = {position for span in occurrences.get(walls, ()) for position in range(*span)}
-        self._walls: Final = list(accumulate((position in walled for position in range(size)), initial=0))
+        self._walls: Final[dict[int, list[int]]] = {}
+        self._possible: Final[dict[int, list[Pattern]]] = {}
+        self._covered: Final[dict[int, frozenset[int]]] = {}
         self.present: Final = frozenset(occurrences)
 
-    def find(self, pattern: Pattern) -> list[Found]:
-        """Every place where a rule's pattern stands."""
-        return self._find(pattern, self._found, self._clear)
+    def possible(self, patterns: Sequence[Pattern]) -> list[Pattern]:
+        """Those whose elements are all somewhere in the message."""
+        if id(patterns) not in self._possible:
+            self._possible[id(patterns)] = [pattern for pattern in patterns if pattern.needs <= self.present]
+        return self._possible[id(patterns)]
 
-    def guards(self, pattern: Pattern, match: Found) -> bool:
-        """Whether a guard's pattern stands around this match."""
-        near = {number: _within(self._found[number], match) for number in pattern.elements if number not in (MATCH, PART)}
-        slots = {MATCH: [(match.start, match.end)], PART: sorted(match.spans)}
-        return bool(self._find(pattern, {**near, **slots}, self._clear_in_guard))
+    def find(self, pattern: Pattern, *, walls: int) -> list[Found]:
+        """Every place where a rule's pattern stands, ``walls`` being the element that no gap may cross."""
+        before = self._walls_before(walls)
+        sentences = self._words.sentences
 
-    def positions(self, pattern: Pattern) -> frozenset[int]:
-        """All words that a guard without MATCH covers."""
-        found = self._find(pattern, self._found, self._clear_in_guard)
-        return frozenset(position for one in found for span in one.spans for position in range(*span))
+        def clear(left: Span, right: Span, _: Gap) -> bool:
+            return before[left[1]] == before[right[0]] and _together(left, right, sentences)
 
-    def _find(
-        self, pattern: Pattern, found: Mapping[int, list[Span]], clear: Callable[[Span, Span, Gap], bool]
-    ) -> list[Found]:
-        so_far = [Found(*span, (span,)) for span in found[pattern.elements[0]]]
-        for number, gap in zip(pattern.elements[1:], pattern.gaps[1:], strict=True):
-            longer = (more for one in so_far for more in _longer(one, found[number], gap, clear))
-            so_far = list({(one.start, one.end): one for one in longer}.values())
-        return so_far
+        return _find(pattern, self._found, clear)
 
-    def _clear(self, left: Span, right: Span, gap: Gap) -> bool:
-        return self._walls[left[1]] == self._walls[right[0]] and _together(left, right, self._words.sentences)
+    def around(self, match: Found) -> Mapping[int, list[Span]]:
+        """What stands near a match, and the match itself in its slots."""
+        return _Around(self._found, match)
+
+    def stands(self, pattern: Pattern, around: Mapping[int, list[Span]]) -> bool:
+        """Whether a guard's pattern stands around a match."""
+        return bool(_find(pattern, around, self._clear_in_guard))
+
+    def covered(self, pattern: Pattern) -> frozenset[int]:
+        """The positions of all words of a guard without MATCH."""
+        if id(pattern) not in self._covered:
+            found = _find(pattern, self._found, self._clear_in_guard)
+            self._covered[id(pattern)] = frozenset(at for one in found for span in one.spans for at in range(*span))
+        return self._covered[id(pattern)]
 
     def _clear_in_guard(self, left: Span, right: Span, gap: Gap) -> bool:
         return _together(left, right, self._words.sentences if gap.commas else self._words.clauses)
 
+    def _walls_before(self, walls: int) -> list[int]:
+        if walls not in self._walls:
+            walled = {at for span in self._found.get(walls, ()) for at in range(*span)}
+            self._walls[walls] = list(accumulate((at in walled for at in range(len(self._words.tokens))), initial=0))
+        return self._walls[walls]
 
-def _longer(
-    one: Found, spans: list[Span], gap: Gap, clear: Callable[[Span, Span, Gap], bool]
-) -> Iterator[Found]:
+
+class _Around(dict[int, list[Span]]):
+    """Filled as it is asked: the elements in reach of a match, without the match's own words.
+
+    The "not" of "not breathing" denies nothing.
+    """
+
+    def __init__(self, found: Mapping[int, list[Span]], match: Found) -> None:
+        super().__init__({MATCH: [(match.start, match.end)], PART: sorted(match.spans)})
+        self._found = found
+        self._match = match
+
+    def __missing__(self, number: int) -> list[Span]:
+        near = _between(self._found[number], self._match.start - _REACH, self._match.end + _REACH)
+        own = self._match.spans
+        self[number] = [span for span in near if not any(one[0] < span[1] and span[0] < one[1] for one in own)]
+        return self[number]
+
+
+def _find(
+    pattern: Pattern, found: Mapping[int, list[Span]], clear: Callable[[Span, Span, Gap], bool]
+) -> list[Found]:
+    so_far: Collection[Found] = [Found(*span, (span,)) for span in found[pattern.elements[0]]]
+    for number, gap in zip(pattern.elements[1:], pattern.gaps[1:], strict=True):
+        spans = found[number] if so_far else []
+        longer = (more for one in so_far for more in _longer(one, spans, gap, clear))
+        so_far = {(one.start, one.end): one for one in longer}.values()
+    return list(so_far)
+
+
+def _longer(one: Found, spans: list[Span], gap: Gap, clear: Callable[[Span, Span, Gap], bool]) -> Iterator[Found]:
     hull = (one.start, one.end)
     for span in _between(spans, one.end, one.end + gap.words):
         if clear(hull, span, gap):
@@ -335,12 +380,6 @@ def _longer(
 def _between(spans: list[Span], first: int, last: int) -> list[Span]:
     """Those that start from ``first`` to ``last``."""
     return spans[bisect_left(spans, (first, -1)) : bisect_left(spans, (last + 1, -1))]
-
-
-def _within(spans: list[Span], match: Found) -> list[Span]:
-    """Those in reach of a match, without the match's own words: the "not" of "not breathing" denies nothing."""
-    near = _between(spans, match.start - _REACH, match.end + _REACH)
-    return [span for span in near if not any(own[0] < span[1] and span[0] < own[1] for own in match.spans)]
 
 
 def _together(left: Span, right: Span, parts: list[int]) -> bool:

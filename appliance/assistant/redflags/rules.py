@@ -5,7 +5,8 @@ A rule file that cannot be read, or a rule without examples, is an error at star
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from importlib import resources
 from typing import Final, Literal
 
@@ -22,7 +23,7 @@ from appliance.assistant.redflags.patterns import (
     Reading,
     Span,
 )
-from appliance.assistant.redflags.words import Mender, Spelling, Words
+from appliance.assistant.redflags.words import Mender, Spelling
 from appliance.errors import BadConfig
 from appliance.message import LANGUAGES, Language
 
@@ -68,8 +69,10 @@ class RuleFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     letters: str = ""
     """Letters written for other letters: pairs like ``醫医``, with spaces between."""
     spelling: dict[str, str] = {}
+    mended: list[str] = []
+    """Words of six letters and more that are recognised with one letter wrong."""
     ordinary: list[str] = []
-    """Words that are no misspelling of a rule's word."""
+    """Words that look like a slip in one of those, but are none."""
     concepts: dict[str, list[str]]
     guards: dict[GuardName, GuardText]
     rule: list[Rule]
@@ -82,36 +85,48 @@ class Guard:
         patterns = notation.all(when)
         self._around: Final = [pattern for pattern in patterns if not {MATCH, PART}.isdisjoint(pattern.elements)]
         self._unless: Final = notation.all(unless)
-        self.masks: Final = [pattern for pattern in patterns if {MATCH, PART}.isdisjoint(pattern.elements)]
+        self._covering: Final = [pattern for pattern in patterns if {MATCH, PART}.isdisjoint(pattern.elements)]
 
-    def holds(self, found: Found, reading: Reading) -> bool:
-        return _any_stands(self._around, found, reading) and not _any_stands(self._unless, found, reading)
+    def holds(self, around: Mapping[int, list[Span]], reading: Reading) -> bool:
+        return self._any_stands(self._around, around, reading) and not self._any_stands(self._unless, around, reading)
+
+    def covered(self, reading: Reading) -> frozenset[int]:
+        return frozenset().union(*map(reading.covered, reading.possible(self._covering)))
+
+    @staticmethod
+    def _any_stands(patterns: list[Pattern], around: Mapping[int, list[Span]], reading: Reading) -> bool:
+        return any(reading.stands(pattern, around) for pattern in reading.possible(patterns))
 
 
 Guards = dict[GuardName, list[Guard]]
 
 
 class CompiledRule:
-    """A rule's own patterns and all its guards."""
+    """A rule with its own patterns and all its guards."""
 
-    def __init__(self, rule: Rule, notation: Notation, shared: Guards) -> None:
+    def __init__(self, rule: Rule, file: CompiledFile, shared: Guards) -> None:
         if not rule.when or not rule.must:
             raise NotationError(f"rule {rule.id!r}: `when` and `must` need at least one line each")
         self.rule: Final = rule
-        self.when: Final = notation.all(rule.when)
-        self.guards: Final = [Guard(notation, rule.unless, []), *(guard for name in rule.guards for guard in shared[name])]
+        self.language: Final = file.file.language
+        self.when: Final = file.notation.all(rule.when)
+        self._walls: Final = file.walls
+        self._guards: Final = [
+            Guard(file.notation, rule.unless, []),
+            *(guard for name in rule.guards for guard in shared[name]),
+        ]
 
-    def fires(self, reading: Reading) -> bool:
-        """Whether the rule's words stand in the message somewhere where no guard holds."""
-        found = [one for pattern in self.when if pattern.needs <= reading.present for one in reading.find(pattern)]
+    def fires(self, patterns: Iterable[Pattern], reading: Reading) -> bool:
+        """Whether one of its patterns stands in the message somewhere where no guard holds."""
+        found = [one for pattern in patterns for one in reading.find(pattern, walls=self._walls)]
         if not found:
             return False
-        masks = (mask for guard in self.guards for mask in guard.masks if mask.needs <= reading.present)
-        masked = frozenset().union(*map(reading.positions, masks))
-        return any(not one.touches(masked) and not self._guarded(one, reading) for one in found)
+        covered = frozenset().union(*(guard.covered(reading) for guard in self._guards))
+        return any(not one.touches(covered) and not self._guarded(one, reading) for one in found)
 
     def _guarded(self, found: Found, reading: Reading) -> bool:
-        return any(guard.holds(found, reading) for guard in self.guards)
+        around = reading.around(found)
+        return any(guard.holds(around, reading) for guard in self._guards)
 
 
 class CompiledFile:
@@ -119,24 +134,17 @@ class CompiledFile:
 
     def __init__(self, file: RuleFile, lexicon: Lexicon, spelling: Spelling) -> None:
         self.file: Final = file
-        self._notation: Final = Notation(
+        self.notation: Final = Notation(
             lexicon, concepts=file.concepts, gap=file.gap, spell=lambda text: spelling.read(text).tokens
         )
-        self.guards: Final = {name: Guard(self._notation, text.when, text.unless) for name, text in file.guards.items()}
-        self._walls: Final = lexicon.add([tuple(spelling.read(word).tokens) for word in file.walls])
+        self.guards: Final = {name: Guard(self.notation, text.when, text.unless) for name, text in file.guards.items()}
+        self.walls: Final = lexicon.add([tuple(spelling.read(word).tokens) for word in file.walls])
 
     def rules(self, files: list[CompiledFile]) -> list[CompiledRule]:
         """With the guards of those files that hold for this language."""
         holding = [other for other in files if other is self or self.file.language in other.file.guards_also]
         guards: Guards = {name: [other.guards[name] for other in holding] for name in self.guards}
-        return [CompiledRule(rule, self._notation, guards) for rule in self.file.rule]
-
-    def reading(self, words: Words, occurrences: dict[int, list[Span]]) -> Reading:
-        return Reading(words, occurrences, walls=self._walls)
-
-
-def _any_stands(patterns: list[Pattern], found: Found, reading: Reading) -> bool:
-    return any(pattern.needs <= reading.present and reading.guards(pattern, found) for pattern in patterns)
+        return [CompiledRule(rule, self, guards) for rule in self.file.rule]
 
 
 class RedFlagRules:
@@ -148,24 +156,45 @@ class RedFlagRules:
         self._spelling: Final = Spelling(letters=letters, words=_spellings(files))
         self._lexicon: Final = Lexicon()
         compiled = [_compiled(file, self._lexicon, self._spelling) for file in files]
-        self._rules: Final = [(file, _rules(file, compiled)) for file in compiled]
-        ordinary = {token for file in files for word in file.ordinary for token in self._spelling.read(word).tokens}
-        self._mender: Final = Mender(self._lexicon.vocabulary, ordinary=ordinary, known=self._lexicon.knows)
+        rules = [rule for file in compiled for rule in _rules(file, compiled)]
+        self._rules: Final = sorted(rules, key=lambda rule: KINDS_BY_RANK.index(rule.rule.kind))
+        self._index: Final = _index(self._rules)
+        self._mender: Final = Mender(
+            self._tokens(word for file in files for word in file.mended),
+            ordinary=self._tokens(word for file in files for word in file.ordinary),
+            known=self._lexicon.knows,
+        )
 
     @classmethod
     def load(cls) -> RedFlagRules:
         return cls([_rule_file(language) for language in LANGUAGES])
 
+    def _tokens(self, words: Iterable[str]) -> frozenset[str]:
+        return frozenset(token for word in words for token in self._spelling.read(word).tokens)
+
     def fired(self, text: str) -> Iterator[tuple[Rule, Language]]:
         """The rules that the text sets off, the kind that decides first."""
         words = self._spelling.read(text, mend=self._mender)
-        occurrences = self._lexicon.occurrences(words)
-        readings = [(file.reading(words, occurrences), file.file.language, rules) for file, rules in self._rules]
-        for kind in KINDS_BY_RANK:
-            for reading, language, rules in readings:
-                for rule in rules:
-                    if rule.rule.kind == kind and rule.fires(reading):
-                        yield rule.rule, language
+        reading = Reading(words, self._lexicon.occurrences(words))
+        possible: dict[int, list[Pattern]] = {}
+        for number in reading.present:
+            for place, pattern in self._index.get(number, ()):
+                if pattern.needs <= reading.present:
+                    possible.setdefault(place, []).append(pattern)
+        for place in sorted(possible):
+            rule = self._rules[place]
+            if rule.fires(possible[place], reading):
+                yield rule.rule, rule.language
+
+
+def _index(rules: list[CompiledRule]) -> dict[int, list[tuple[int, Pattern]]]:
+    """The patterns by their rarest element, so that a message is compared only with what its own words can mean."""
+    patterns = [(place, pattern) for place, rule in enumerate(rules) for pattern in rule.when]
+    uses = Counter(number for _, pattern in patterns for number in pattern.needs)
+    index: dict[int, list[tuple[int, Pattern]]] = {}
+    for place, pattern in patterns:
+        index.setdefault(min(pattern.needs, key=lambda number: (uses[number], number)), []).append((place, pattern))
+    return index
 
 
 def _rule_file(language: Language) -> RuleFile:
@@ -176,7 +205,9 @@ def _rule_file(language: Language) -> RuleFile:
         raise BadConfig(f"assistant/redflags/{name} cannot be read: {error}") from error
     ids = [rule.id for rule in file.rule]
     if file.language != language or len(set(ids)) != len(ids) or set(file.guards) != set(GuardName.__args__):
-        raise BadConfig(f"assistant/redflags/{name}: give its language, each rule an id of its own, and all four guards")
+        raise BadConfig(
+            f"assistant/redflags/{name}: give its language, each rule an id of its own, and all four guards"
+        )
     return file
 
 

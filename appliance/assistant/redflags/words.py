@@ -19,7 +19,9 @@ _CLAUSE_END: Final = re.compile(r"[,;:()\n\u2013\u2014，；：]| - ")
 
 # Unseen characters (joiners, marks of direction, soft hyphens), digits of Devanagari, and what Hindi writes in two ways:
 # ॉ or ा (डॉक्टर, डाक्टर), ये or ए (गये, गए), यी or ई (गयी, गई), a visarga or none (दुःख, दुख).
-_UNSEEN: Final = dict.fromkeys([0xAD, 0x2060, 0xFEFF, *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0xFE00, 0xFE10)])
+_UNSEEN: Final = dict.fromkeys(
+    [0xAD, 0x2060, 0xFEFF, *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0xFE00, 0xFE10)]
+)
 _DEVANAGARI_DIGITS: Final = {0x0966 + digit: str(digit) for digit in range(10)}
 _HINDI_TWINS: Final = {0x0949: "\u093e", 0x0911: "\u0906", 0x0945: None, 0x0903: None, 0x093D: None, 0x093C: None}
 _CHARACTERS: Final = _UNSEEN | _DEVANAGARI_DIGITS | _HINDI_TWINS
@@ -50,12 +52,17 @@ class Spelling:
         folded = _NASAL.sub("", fold(text.translate(_CHARACTERS))).replace("यी", "ई").replace("ये", "ए")
         folded = folded.translate(_CHARACTERS).translate(self._letters)
         words, sentence, clause, end = Words([], [], []), 0, 0, 0
+        spelt: dict[str, tuple[str, ...]] = {}
         for found in _WORD.finditer(folded):
-            between, end = folded[end : found.start()], found.end()
-            sentence += _SENTENCE_END.search(between) is not None
-            clause += _SENTENCE_END.search(between) is not None or _CLAUSE_END.search(between) is not None
-            for token in self._spelt(found[0], mend):
-                words.tokens.append(token)
+            token, between, end = found[0], folded[end : found.start()], found.end()
+            if between:
+                ended = _SENTENCE_END.search(between) is not None
+                sentence += ended
+                clause += ended or _CLAUSE_END.search(between) is not None
+            if token not in spelt:
+                spelt[token] = tuple(self._spelt(token, mend))
+            for one in spelt[token]:
+                words.tokens.append(one)
                 words.sentences.append(sentence)
                 words.clauses.append(clause)
         return words
@@ -110,7 +117,9 @@ def _stubs(word: str) -> Iterator[str]:
 
 def _one_edit(left: str, right: str) -> bool:
     """One letter more, less or other, or two swapped."""
-    at = next((index for index, (a, b) in enumerate(zip(left, right, strict=False)) if a != b), min(len(left), len(right)))
+    at = next(
+        (index for index, (a, b) in enumerate(zip(left, right, strict=False)) if a != b), min(len(left), len(right))
+    )
     left, right = left[at:], right[at:]
     swapped = left[:2] == right[1::-1] and left[2:] == right[2:] and len(left) > 1
     return left[1:] == right or left == right[1:] or left[1:] == right[1:] or swapped
