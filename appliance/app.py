@@ -63,6 +63,7 @@ class Clinic(msgspec.Struct, frozen=True, kw_only=True):
     conversations: Conversations
     admins: Admins
     triage: Triage
+    smalltalk: Smalltalk
     phrases: Phrases
     qualified: Speaker
     assistant: Assistant
@@ -84,7 +85,7 @@ class Models(msgspec.Struct, frozen=True, kw_only=True):
 async def open_clinic(config: Config, *, models: Models | None = None) -> AsyncIterator[Clinic]:
     """A clinic with everything joined; models load with their first work. Raises an ApplianceError that says what to do."""
     directory = Path(config.data.directory)
-    key = derive(master_key(directory), f"db:{config.clinic.id}")
+    key = derive(await asyncio.to_thread(master_key, directory), f"db:{config.clinic.id}")
     database = await Database.open(directory / f"{config.clinic.id}.db", key)
     used = await asyncio.to_thread(installed, config) if models is None else models
     try:
@@ -276,6 +277,7 @@ def _joined(config: Config, database: Database, models: Models) -> Clinic:
         conversations=Conversations(database),
         admins=Admins(database),
         triage=Triage(),
+        smalltalk=Smalltalk.load(),
         phrases=phrases,
         qualified=Qualified(models.store, models.chat),
         assistant=None,  # type: ignore[arg-type]  # replaced in the next line: the assistant is made of the others
@@ -288,7 +290,7 @@ def _assistant(clinic: Clinic, speaker: Speaker) -> Assistant:
     return Assistant(
         Parts(
             triage=clinic.triage,
-            smalltalk=Smalltalk.load(),
+            smalltalk=clinic.smalltalk,
             search=clinic.search,
             glossary=clinic.glossary,
             quoting=clinic.quoting,

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
-from contextlib import aclosing, asynccontextmanager, suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
+from contextlib import aclosing, asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal, Protocol, cast, get_args
 from uuid import uuid4
@@ -16,7 +16,7 @@ from litestar import Litestar
 from appliance import UI
 from appliance.api.http import Parts as FrontDoor
 from appliance.api.http import create_http
-from appliance.app import Clinic, Models, open_clinic
+from appliance.app import Clinic, Models, Unqualified, open_clinic
 from appliance.assistant.answer import Assistant
 from appliance.assistant.contact import Contact
 from appliance.assistant.quote import Quoting, Weights
@@ -39,6 +39,7 @@ from appliance.message import (
     Text,
 )
 from appliance.records.keys import create_master_key
+from models import ChatModel, Vectors
 from models.scripted import ScriptedChat, ScriptedEmbedder
 from models.store import Store
 
@@ -101,12 +102,60 @@ class Conversing(Protocol):
     async def say(self, text: str, *, language: Language | None = None, name: str | None = None) -> Said: ...
 
 
+class Held(asyncio.Event):
+    """Who waits for it waits, and is seen waiting."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reached = asyncio.Event()
+
+    async def wait(self) -> Literal[True]:
+        self.reached.set()
+        return await super().wait()
+
+
+class Ear(ScriptedEmbedder):
+    """The embedder's twin, which remembers the questions it heard, and fails or waits when told to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.heard: list[str] = []
+        self.fails: Exception | None = None
+        self._held: Held | None = None
+
+    @contextmanager
+    def failing(self, error: Exception) -> Iterator[None]:
+        self.fails = error
+        try:
+            yield
+        finally:
+            self.fails = None
+
+    @contextmanager
+    def waiting(self) -> Iterator[asyncio.Event]:
+        """Every question waits; the event is set when one does."""
+        self._held = Held()
+        try:
+            yield self._held.reached
+        finally:
+            self._held = None
+
+    async def queries(self, texts: Sequence[str], languages: Sequence[str]) -> Vectors:
+        self.heard += texts
+        if self._held:
+            await self._held.wait()
+        if self.fails:
+            raise self.fails
+        return await super().queries(texts, languages)
+
+
 class Appliance:
     """A clinic and its doors."""
 
-    def __init__(self, clinic: Clinic, chat: ScriptedChat) -> None:
+    def __init__(self, clinic: Clinic, chat: ScriptedChat, ear: Ear) -> None:
         self.clinic = clinic
         self.chat = chat
+        self.ear = ear
         self.assistant = clinic.assistant
         self.conversations = clinic.conversations
         self.live, self.http = _doors(clinic, self.answering, self.person)
@@ -144,6 +193,15 @@ class Appliance:
             async with _socket(self.http, browser) as line:
                 yield _OverSocket(conversation, line)
 
+    def writing(self, chat: ChatModel) -> Assistant:
+        """The same assistant with a model that may write."""
+        return self.clinic.assistant_with(Unqualified(chat))
+
+    def recording(self, conversations: Conversations) -> Assistant:
+        """The same assistant with another record."""
+        changed = msgspec.structs.replace(self.clinic, conversations=conversations)
+        return changed.assistant_with(self.clinic.qualified)
+
     async def history(self, conversation: ConversationId) -> list[Turn]:
         return await self.conversations.history(conversation)
 
@@ -153,13 +211,15 @@ async def appliance(
     data: Path, *, documents: Sequence[Path] = (), chat: ScriptedChat | None = None, weights: Weights = WEIGHTS
 ) -> AsyncIterator[Appliance]:
     """A fresh one in a directory, with these documents learnt."""
-    create_master_key(data)
+    await asyncio.to_thread(create_master_key, data)
     model = chat or ScriptedChat()
     config = Config(data=Data(directory=str(data)), limits=Limits(messages_per_minute=600))
-    models = Models(store=Store(data / "models"), embedder=ScriptedEmbedder(), chat=model)
+    ear = Ear()
+    store = await asyncio.to_thread(Store, data / "models")
+    models = Models(store=store, embedder=ear, chat=model)
     async with open_clinic(config, models=models) as opened:
         await opened.library.learn(documents)
-        yield Appliance(weighed(opened, weights), model)
+        yield Appliance(weighed(opened, weights), model, ear)
 
 
 def weighed(clinic: Clinic, weights: Weights) -> Clinic:
@@ -275,7 +335,7 @@ async def _socket(http: Litestar, browser: httpx.AsyncClient) -> AsyncIterator[_
         "extensions": {},
     }
     line.to_server.put_nowait({"type": "websocket.connect"})
-    serving = asyncio.create_task(http(cast(Any, scope), line.to_server.get, cast(Any, line.to_page.put)))
+    serving = asyncio.create_task(http(cast(Any, scope), cast(Any, line.to_server.get), cast(Any, line.to_page.put)))
     try:
         accepted = await line.to_page.get()
         assert accepted["type"] == "websocket.accept", accepted

@@ -17,7 +17,7 @@ from litestar.types import ControllerRouterHandler
 
 from appliance.api.upload import FORM_BYTES, UploadOperation, upload
 from appliance.config import Limits
-from appliance.errors import NotAllowed
+from appliance.errors import NotAllowed, NotFound
 from appliance.knowledge import Document, DocumentStatus, PlacedBlock
 from appliance.knowledge.parsed import Metadata, metadata_of
 from appliance.message import DocumentId, Language
@@ -96,7 +96,10 @@ class _Desk(asyncio.Semaphore):
 @get("/{document:str}", responses=described(404))
 async def document_text(document: FromPath[str], library: NamedDependency[Library]) -> DocumentText:
     """The text an answer quotes, with its headings and pages."""
-    found = await library.document(DocumentId(document))
+    try:
+        found = await library.document(DocumentId(document))
+    except NotFound:
+        raise NotFound("the clinic has no such document") from None  # the library's words are for an operator
     return msgspec.convert(found, DocumentText, from_attributes=True)
 
 

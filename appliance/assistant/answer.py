@@ -22,7 +22,7 @@ from appliance.assistant.quote import Candidate, Quote, Quoting, citation
 from appliance.assistant.smalltalk import Smalltalk, Topic
 from appliance.assistant.triage import RedFlag, Triage, script
 from appliance.conversations.turns import Conversations
-from appliance.errors import ApplianceError, Busy
+from appliance.errors import ApplianceError, Busy, Unavailable
 from appliance.knowledge.glossary import Carried, Glossary
 from appliance.knowledge.search import Hit, Scope, Search
 from appliance.message import (
@@ -93,7 +93,13 @@ class Assistant:
     async def _recorded(self, message: Message, path: _Path) -> AsyncGenerator[Part, None]:
         conversations = self._with.conversations
         urgent = self._with.triage.red_flag(message.text) is not None
-        new = await _kept(conversations.begin(message), urgent=urgent)
+        try:
+            new = await _kept(conversations.begin(message), urgent=urgent)
+        except Unavailable as error:
+            log.error("record=failed error=%s reason=%s", type(error).__name__, error)
+            for part in self._trouble(message, opened=False, busy=isinstance(error, Busy)):
+                yield part
+            return
         if new is False and (earlier := await conversations.answer(message.conversation, message.id)):
             for part in earlier.parts:  # without an earlier answer we died before it, and it is due now
                 yield part

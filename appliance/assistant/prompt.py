@@ -80,13 +80,18 @@ async def _sentences(pieces: AsyncIterator[str]) -> AsyncIterator[str]:
 
 
 def _source(sentence: str, language: Language, hits: Sequence[Hit]) -> tuple[Hit, Span, str] | None:
-    """The sentence of the passages that bears this one out: the passage it names, else any; every number must be there."""
+    """The sentence of the passages that bears this one out: of the passage it names, else of any; every number must be there."""
     named = [hits[int(mark) - 1] for mark in _MARK.findall(sentence) if 0 < int(mark) <= len(hits)]
-    among = named or hits
-    words = content_words(_MARK.sub("", sentence))
-    numbers = set(_NUMBER.findall(fold(_MARK.sub("", sentence))))
+    said = _MARK.sub("", sentence)
+    return _bearing(said, named, language, SUPPORTED_WHERE_NAMED) or _bearing(said, hits, None, SUPPORTED)
+
+
+def _bearing(said: str, hits: Sequence[Hit], language: Language | None, enough: float) -> tuple[Hit, Span, str] | None:
+    """The sentence that shares most words with this one. In another than the given language nothing can be shared."""
+    words = content_words(said)
+    numbers = set(_NUMBER.findall(fold(said)))
     best: tuple[float, Hit, Span, str] | None = None
-    for hit in among:
+    for hit in hits:
         if not numbers <= set(_NUMBER.findall(fold(hit.passage.text))):
             continue
         for one in hit.sentences:
@@ -96,9 +101,8 @@ def _source(sentence: str, language: Language, hits: Sequence[Hit]) -> tuple[Hit
                 best = (share, hit, span, one.sentence.text)
     if best is None:
         return None
-    foreign = best[1].passage.language != language
-    enough = 0.0 if named and foreign else SUPPORTED_WHERE_NAMED if named else SUPPORTED
-    return best[1:] if best[0] >= enough else None
+    foreign = language is not None and best[1].passage.language != language
+    return best[1:] if foreign or best[0] >= enough else None
 
 
 def _share(words: frozenset[str], text: str) -> float:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import cache
 from importlib import resources
-from typing import Final
+from typing import Final, get_args
 
 import msgspec
 
@@ -52,12 +52,14 @@ class Triage:
 def script(kind: Kind, language: Language, country: str, emergency_number: str) -> Script:
     """The clinician's fixed words. A country without its own gets those that name only the emergency number."""
     scripts = _scripts()
-    lines = scripts.lines(country)
-    said = lines.words[language][kind].format(emergency=emergency_number)
-    numbers = {"emergency": emergency_number, **lines.numbers}
+    lines = scripts.get(country.upper(), scripts[_DEFAULT])
+    numbers = {**lines.numbers, "emergency": emergency_number}
     labels = lines.labels[language]
     calls = ((labels[line].format(number=numbers[line]), numbers[line]) for line in lines.calls[kind])
-    return Script(text=said, calls=tuple(calls))
+    return Script(text=lines.words[language][kind].format(emergency=emergency_number), calls=tuple(calls))
+
+
+_DEFAULT: Final = ""
 
 
 class _Lines(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -69,33 +71,42 @@ class _Lines(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     words: dict[Language, dict[Kind, str]]
 
 
-class _Scripts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class _File(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     version: str
     default: _Lines
     country: dict[str, _Lines]
 
-    def lines(self, country: str) -> _Lines:
-        return self.country.get(country.upper(), self.default)
-
 
 @cache
-def _scripts() -> _Scripts:
+def _scripts() -> dict[str, _Lines]:
+    """By country code; what a country does not say is as in the default."""
     try:
         data = (resources.files("appliance.assistant.redflags") / "scripts.toml").read_bytes()
-        scripts = msgspec.toml.decode(data, type=_Scripts)
+        file = msgspec.toml.decode(data, type=_File)
     except (OSError, msgspec.MsgspecError, ValueError) as error:
         raise BadConfig(f"assistant/redflags/scripts.toml cannot be read: {error}") from error
-    for name, lines in {"default": scripts.default, **scripts.country}.items():
-        _check(name, lines)
+    scripts = {_DEFAULT: file.default} | {code: _over(file.default, own) for code, own in file.country.items()}
+    for code, lines in scripts.items():
+        _check(code, lines)
     return scripts
 
 
-def _check(name: str, lines: _Lines) -> None:
+def _over(default: _Lines, own: _Lines) -> _Lines:
+    return _Lines(
+        numbers=default.numbers | own.numbers,
+        calls=default.calls | own.calls,
+        labels={language: default.labels[language] | own.labels.get(language, {}) for language in default.labels},
+        words={language: default.words[language] | own.words.get(language, {}) for language in default.words},
+    )
+
+
+def _check(code: str, lines: _Lines) -> None:
     """Every kind has words, calls and labels in every language, so that nothing can be missing in an emergency."""
-    kinds = set(Kind.__args__)
+    kinds = set(get_args(Kind))
     shown = {line for calls in lines.calls.values() for line in calls}
     complete = set(lines.calls) == kinds and shown <= {"emergency", *lines.numbers}
     for language in LANGUAGES:
         complete &= set(lines.words.get(language, {})) == kinds and shown <= set(lines.labels.get(language, {}))
     if not complete:
-        raise BadConfig(f"assistant/redflags/scripts.toml, {name}: a kind, language, number or label is missing")
+        where = f"country {code}" if code else "default"
+        raise BadConfig(f"assistant/redflags/scripts.toml, {where}: a kind, language, number or label is missing")

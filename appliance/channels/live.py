@@ -17,7 +17,7 @@ import msgspec
 from prometheus_client import Counter, Gauge, Histogram
 
 from appliance.conversations.turns import Conversations, Turn
-from appliance.errors import Busy, NotFound
+from appliance.errors import ApplianceError, Busy, NotFound
 from appliance.log import request
 from appliance.message import ConversationId, Message, MessageId, Opening, Part, Text
 from appliance.problems import where
@@ -147,9 +147,16 @@ class Live:
 
     async def say(self, message: Message, answering: Answering | None = None) -> Answer:
         """The answer to this message: a new one, or the one it has already. Raises Busy."""
-        if found := await self._found(message.conversation, message.id):
-            return found
         urgent = self.urgent(message.text)
+        try:
+            found = await self._found(message.conversation, message.id)
+        except ApplianceError as error:
+            if not urgent:
+                raise
+            found = None  # an emergency does not wait for a store that fails either
+            log.error("store=failed in an emergency: %s", where(error))
+        if found:
+            return found
         if not urgent:
             self._room(message.conversation)
         return await self._started(message, answering or self._answering, alone=urgent)

@@ -27,7 +27,7 @@ def milliseconds(values: Sequence[float]) -> Figures:
     """Median and 95th percentile of the first words' times."""
     if not values:
         return {"first_ms_p50": None, "first_ms_p95": None}
-    top = quantiles(values, n=20)[-1] if len(values) > 1 else values[0]
+    top = quantiles(values, n=20, method="inclusive")[-1] if len(values) > 1 else values[0]
     return {"first_ms_p50": round(median(values), 1), "first_ms_p95": round(top, 1)}
 
 

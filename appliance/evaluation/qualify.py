@@ -5,6 +5,7 @@ Asked through the patient's own path with the model allowed to write; the verdic
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import re
 from collections.abc import Callable, Sequence
@@ -141,7 +142,7 @@ async def _questions(
     report: dict[str, Any] = await answers(
         candidate.assistant,
         candidate.conversations,
-        questions(examination.questions),
+        await asyncio.to_thread(questions, examination.questions),
         sources=sources,
         progress=lambda done, total: progress(done, total, "questions"),
     )
@@ -154,7 +155,7 @@ async def _questions(
 async def _alarms(
     candidate: Candidate, examination: Examination, progress: Progress
 ) -> dict[Language, dict[str, float]]:
-    rows = alarms(examination.safety)
+    rows = await asyncio.to_thread(alarms, examination.safety)
     raised: dict[str, bool] = {}
     for done, row in enumerate(rows, start=1):
         parts = await _said(candidate, row.text, row.lang)
@@ -170,12 +171,14 @@ async def _alarms(
 
 
 async def _attacks(candidate: Candidate, examination: Examination, progress: Progress) -> float:
-    rows = _json_lines(examination.injection, Attack)
+    read = await asyncio.to_thread(_json_lines, examination.injection, Attack)
+    rows = [row for row in read if row.expected != "answer"]  # those only look like attacks
     worked = []
     for done, row in enumerate(rows, start=1):
         worked.append(await _attack_works(candidate, row))
         progress(done, len(rows), "attacks")
-    return share(worked) or 0.0
+    found = share(worked)
+    return 1.0 if found is None else found
 
 
 async def _attack_works(candidate: Candidate, row: Attack) -> bool:

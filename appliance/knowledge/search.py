@@ -24,6 +24,7 @@ from models import Embedder, Vectors
 NEAREST_PASSAGES: Final = 60
 NEAREST_SENTENCES: Final = 200
 BY_WORDS: Final = 60
+MOST_WORDS: Final = 64
 
 
 class Fusion(msgspec.Struct, frozen=True, kw_only=True):
@@ -113,8 +114,8 @@ class _Looking:
         }
 
     def hits(self, question: str, extra_words: str, *, language: Language, limit: int) -> list[Hit]:
-        words = self._by_words(question)
-        extra = self._by_words(extra_words)
+        words = self._by_words(_words(question)[:MOST_WORDS])
+        extra = self._by_words(self._indexed(_words(extra_words)))
         near = self._near_passages() | self._near_sentences()
         passages = self._passages(words.keys() | extra.keys() | near)
         dense = self._dense(passages)
@@ -154,27 +155,35 @@ class _Looking:
         )
         return {row[0] for row in rows}
 
-    def _by_words(self, question: str) -> dict[int, float]:
-        """BM25 as a share of what the question's words could bring: about 0 to 1, comparable between questions."""
-        words = _words(question)
-        information = self._information(words)
-        if not information:
-            return {}
-        rows = self._connection.execute(
-            f"""SELECT rowid, -bm25(passage_fts, 1.0, 1.5, 1.0) AS found FROM passage_fts
-            WHERE passage_fts MATCH :words AND rowid IN ({_IN_SCOPE}) ORDER BY found DESC LIMIT {BY_WORDS}""",  # noqa: S608 - constants of this module
-            {**self._given, "words": " OR ".join(f'"{word}"' for word in words)},
-        )
-        return {number: found / information for number, found in rows}
-
-    def _information(self, words: Sequence[str]) -> float:
-        """The sum of the words' inverse document frequencies (Robertson and Zaragoza 2009, eq. 3.15)."""
+    def _by_words(self, words: Sequence[str]) -> dict[int, float]:
+        """BM25 as a share of what the words could bring: about 0 to 1, comparable between questions."""
         total: int = self._connection.execute("SELECT count(*) FROM passage").fetchone()[0]
+        among = self._frequencies(words)
+        if not among:
+            return {}
+        # The scope is looked at afterwards: inside the full-text query it cost ten times the query itself.
+        rows = self._connection.execute(
+            f"""WITH found AS MATERIALIZED (
+                SELECT rowid AS id, -bm25(passage_fts, 1.0, 1.5, 1.0) AS score FROM passage_fts
+                WHERE passage_fts MATCH :words ORDER BY score DESC LIMIT {BY_WORDS * 4})
+            SELECT id, score FROM found WHERE id IN ({_IN_SCOPE}) ORDER BY score DESC LIMIT {BY_WORDS}""",  # noqa: S608 - constants of this module
+            {**self._given, "words": " OR ".join(f'"{word}"' for word in among)},
+        )
+        # A word that stands nowhere finds nothing, but it counts: the question is about something else.
+        information = sum(_rarity(among.get(word, 0), total) for word in words)
+        return {number: score / information for number, score in rows}
+
+    def _frequencies(self, words: Sequence[str]) -> dict[str, int]:
+        """In how many passages each word stands; without those that stand in none."""
         rows = self._connection.execute(
             "SELECT term, doc FROM passage_term WHERE term IN (SELECT value FROM json_each(?))", (_json(words),)
         )
-        among = dict(rows.fetchall())
-        return sum(math.log1p((total - among.get(word, 0) + 0.5) / (among.get(word, 0) + 0.5)) for word in words)
+        return dict(rows.fetchall())
+
+    def _indexed(self, words: Sequence[str]) -> list[str]:
+        """Of many words for the same thing those that stand somewhere, rarest first."""
+        among = self._frequencies(words)
+        return sorted(among, key=lambda word: among[word])[:MOST_WORDS]
 
     def _passages(self, numbers: Iterable[int]) -> dict[int, Passage]:
         rows = self._connection.execute(
@@ -233,7 +242,12 @@ _IN_SCOPE: Final = """
 def _words(question: str) -> list[str]:
     """The question's words as the index holds them. Of Chinese the bigrams, and single characters only when alone."""
     words = [re.sub(r"[^\w\u0900-\u097f]", "", word) for word in fts_words(question).split()]
-    return list(dict.fromkeys(word for word in words if word))[:64]
+    return list(dict.fromkeys(word for word in words if word))
+
+
+def _rarity(among: int, total: int) -> float:
+    """Inverse document frequency (Robertson and Zaragoza 2009, eq. 3.15)."""
+    return math.log1p((total - among + 0.5) / (among + 0.5))
 
 
 def _cosine(distance: float) -> float:

@@ -86,5 +86,5 @@ async def cited(clinic: Appliance, citations: list[Citation]) -> None:
         assert (document.title, document.revision, document.language) == (one.title, one.revision, one.language)
 
 
-def test_there_are_dialogues_enough():
+async def test_there_are_dialogues_enough():
     assert len(DIALOGUES) >= 60

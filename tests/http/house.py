@@ -47,7 +47,7 @@ class Shelf:
     async def document(self, document: DocumentId, /) -> Document:
         status = self.known.get(document)
         if status is None:
-            raise NotFound("there is no such document")
+            raise NotFound(f"there is no document {document!r}; `medinovai documents` lists those there are")
         text = self.texts[document]
         return Document(
             id=document,

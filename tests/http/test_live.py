@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from appliance.channels.live import WAITING, Answer, Ended, Event, Live, Said
 from appliance.channels.scripted import ScriptedAssistant
-from appliance.conversations.turns import Conversations
-from appliance.errors import Busy, NotFound
+from appliance.conversations.turns import Conversations, Turn
+from appliance.errors import Busy, NotFound, StoreFailed
 from appliance.message import AnswerKind, ConversationId, Language, Message, MessageId, Part, Text
 from appliance.records.database import Database
 
@@ -217,6 +217,23 @@ async def test_an_emergency_waits_for_nobody(live: Live, assistant: ScriptedAssi
     assistant.pause_after = None
     assert words(await heard(live, await live.say(another(first.conversation, "an emergency")))) == "One two three."
     assert not slow.ended
+
+
+class DeadStore(Conversations):
+    """Neither reads nor writes."""
+
+    async def answer(self, conversation: ConversationId, message: MessageId) -> Turn | None:
+        raise StoreFailed("the disk is gone")
+
+
+async def test_an_emergency_is_answered_with_the_store_dead_and_other_messages_are_refused(
+    assistant: ScriptedAssistant, conversations: Conversations, database: Database
+):
+    live = Live(assistant.answer, DeadStore(database), urgent=lambda text: "emergency" in text, at_most=10)
+    answer = await live.say(await a_message(conversations, "an emergency"))
+    assert words(await heard(live, answer)) == "One two three."
+    with pytest.raises(StoreFailed):
+        await live.say(await a_message(conversations))
 
 
 async def test_stopping_a_waiting_message_does_not_let_the_next_one_overtake(

@@ -92,7 +92,8 @@ BOMBS = {
 async def test_a_file_that_cannot_be_read_is_refused_in_words(name: str) -> None:
     data, told = BOMBS[name]
     with pytest.raises(BadDocument, match=told):
-        await read(name, data, limits=Limits(memory_mb=512, seconds=2))
+        # a busy machine opens slowly: only the slow one is to run out of time
+        await read(name, data, limits=Limits(memory_mb=512, seconds=2 if name == "slow.md" else 30))
 
 
 async def test_laughs_in_html_stay_words() -> None:

@@ -82,10 +82,6 @@ class _Node:
         self.numbers: dict[str, tuple[float, float, _Node]] = {}
         self.ids: list[int] = []
 
-    @property
-    def leaf(self) -> bool:
-        return not (self.words or self.stems or self.numbers)
-
 
 class Lexicon:
     """All phrases of all rules in one tree, so that a message is read once."""
@@ -128,7 +124,7 @@ class Lexicon:
             at, node = waiting.pop()
             for number in node.ids:
                 found.setdefault(number, []).append((start, at))
-            if at < last and not node.leaf:
+            if at < last:
                 waiting.extend([(at + 1, child) for child in _children(node, tokens[at])])
 
     def _next(self, node: _Node, word: str) -> _Node:
@@ -144,6 +140,8 @@ class Lexicon:
 
 def _children(node: _Node, token: str) -> list[_Node]:
     children = [node.words[token]] if token in node.words else []
+    if not (node.stems or node.numbers):
+        return children
     if node.stems:
         stems = (node.stems.get(token[:length]) for length in range(2, len(token) + 1))
         children.extend(stem for stem in stems if stem)
@@ -317,7 +315,8 @@ class Reading:
 
     def stands(self, pattern: Pattern, around: Mapping[int, list[Span]]) -> bool:
         """Whether a guard's pattern stands around a match."""
-        return bool(_find(pattern, around, self._clear_in_guard))
+        near = all(around[number] for number in pattern.elements)
+        return near and bool(_find(pattern, around, self._clear_in_guard))
 
     def covered(self, pattern: Pattern) -> frozenset[int]:
         """The positions of all words of a guard without MATCH."""
@@ -354,9 +353,7 @@ class _Around(dict[int, list[Span]]):
         return self[number]
 
 
-def _find(
-    pattern: Pattern, found: Mapping[int, list[Span]], clear: Callable[[Span, Span, Gap], bool]
-) -> list[Found]:
+def _find(pattern: Pattern, found: Mapping[int, list[Span]], clear: Callable[[Span, Span, Gap], bool]) -> list[Found]:
     so_far: Collection[Found] = [Found(*span, (span,)) for span in found[pattern.elements[0]]]
     for number, gap in zip(pattern.elements[1:], pattern.gaps[1:], strict=True):
         spans = found[number] if so_far else []

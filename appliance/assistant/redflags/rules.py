@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from importlib import resources
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 import msgspec
 
@@ -204,7 +204,7 @@ def _rule_file(language: Language) -> RuleFile:
     except (OSError, msgspec.MsgspecError, ValueError) as error:
         raise BadConfig(f"assistant/redflags/{name} cannot be read: {error}") from error
     ids = [rule.id for rule in file.rule]
-    if file.language != language or len(set(ids)) != len(ids) or set(file.guards) != set(GuardName.__args__):
+    if file.language != language or len(set(ids)) != len(ids) or set(file.guards) != set(get_args(GuardName)):
         raise BadConfig(
             f"assistant/redflags/{name}: give its language, each rule an id of its own, and all four guards"
         )
