@@ -13,7 +13,9 @@ from typing import Final
 from appliance.knowledge.words import fold
 
 _SPACELESS: Final = re.compile(r"[\u3400-\u9fff]")
-_LETTER: Final = r"0-9a-z_\u00c0-\u024f\u0900-\u0963\u0966-\u096f\u0971-\u097f"  # Devanagari without its full stops (danda)
+_LETTER: Final = (
+    r"0-9a-z_\u00c0-\u024f\u0900-\u0963\u0966-\u096f\u0971-\u097f"  # Devanagari without its full stops (danda)
+)
 _NEVER: Final = r"(?!)"
 # \b breaks Devanagari words at their vowel signs (categories Mc and Mn are no \w), so the edges are spelt out.
 _START: Final = f"(?<![{_LETTER}])"

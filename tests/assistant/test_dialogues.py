@@ -28,8 +28,6 @@ class Turn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     numbers: tuple[str, ...] | None = None
     """Those of the calls, the urgent ones first; more may follow."""
     notice: bool | None = None
-    verbatim: bool = False
-    """All words but the fixed ones are quotes."""
 
 
 class Dialogue(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -59,6 +57,8 @@ async def test_the_dialogue_goes_as_written(clinic: Appliance, name: str, via: C
             said = await patient.say(turn.user * turn.times, language=dialogue.chosen)
             expected(turn, said)
             await cited(clinic, said.citations)
+            assert quotes(said) == [one.quote for one in said.citations]
+            assert length(said) <= 90, "longer than a patient reads"
         recorded = await clinic.history(patient.id)
     assert [turn.role for turn in recorded] == ["patient", "assistant"] * len(dialogue.turns)
     assert all(turn.complete for turn in recorded)
@@ -73,9 +73,24 @@ def expected(turn: Turn, said: Said) -> None:
     assert turn.cites is None or list(turn.cites) == [one.document for one in said.citations]
     assert turn.numbers is None or said.numbers[: max(1, len(turn.numbers))] == list(turn.numbers)
     assert turn.notice in (None, bool(said.notices))
-    if turn.verbatim:
-        quoted = "".join(part.text for part in said.parts if isinstance(part, Text) and part.voice == "quote")
-        assert quoted == "".join(one.quote for one in said.citations)
+
+
+def quotes(said: Said) -> list[str]:
+    """What is said in a document's words, each up to its citation."""
+    spoken = [""]
+    for part in said.parts:
+        if isinstance(part, Citation):
+            spoken.append("")
+        elif isinstance(part, Text) and part.voice == "quote":
+            spoken[-1] += part.text
+    assert spoken.pop() == "", "a quote without a source"
+    return spoken
+
+
+def length(said: Said) -> float:
+    """In words; a Chinese character is half of one."""
+    han = sum("\u3400" <= letter <= "\u9fff" for letter in said.text)
+    return len(said.text.split()) + han / 2
 
 
 async def cited(clinic: Appliance, citations: list[Citation]) -> None:

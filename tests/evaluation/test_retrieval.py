@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -33,7 +33,7 @@ class Counting(ScriptedEmbedder):
         return await super().passages(texts, languages)
 
 
-def rows(file: Path, *values: dict[str, object]) -> None:
+def rows(file: Path, *values: Mapping[str, object]) -> None:
     file.write_text("".join(json.dumps(value, ensure_ascii=False) + "\n" for value in values), "utf-8")
 
 

@@ -24,7 +24,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from itertools import accumulate, pairwise, product
+from itertools import pairwise, product
 from math import prod
 from typing import Final, NamedTuple
 
@@ -89,7 +89,6 @@ class Lexicon:
     def __init__(self) -> None:
         self._root: Final = _Node()
         self._words: Final[set[str]] = set()
-        self._stems: Final[set[str]] = set()
         self._count = 0
 
     def add(self, phrases: Iterable[Phrase]) -> int:
@@ -103,7 +102,8 @@ class Lexicon:
         return self._count
 
     def knows(self, token: str) -> bool:
-        return token in self._words or any(token[:length] in self._stems for length in range(2, len(token) + 1))
+        """Whether a rule names this very word."""
+        return token in self._words
 
     def occurrences(self, words: Words) -> dict[int, list[Span]]:
         """Where each element stands, by its number, in the order of the text."""
@@ -132,7 +132,6 @@ class Lexicon:
             least, most = float(number["least"] or 0), float(number["most"] or number["at_most"] or "inf")
             return node.numbers.setdefault(word, (least, most, _Node()))[2]
         if word.endswith("*"):
-            self._stems.add(word[:-1])
             return node.stems.setdefault(word[:-1], _Node())
         self._words.add(word)
         return node.words.setdefault(word, _Node())
@@ -288,7 +287,6 @@ class Reading:
     def __init__(self, words: Words, occurrences: Mapping[int, list[Span]]) -> None:
         self._words: Final = words
         self._found: Final = {**occurrences, START: _starts(words), END: _ends(words)}
-        self._walls: Final[dict[int, list[int]]] = {}
         self._possible: Final[dict[int, list[Pattern]]] = {}
         self._covered: Final[dict[int, frozenset[int]]] = {}
         self.present: Final = frozenset(occurrences)
@@ -301,11 +299,12 @@ class Reading:
 
     def find(self, pattern: Pattern, *, walls: int) -> list[Found]:
         """Every place where a rule's pattern stands, ``walls`` being the element that no gap may cross."""
-        before = self._walls_before(walls)
+        standing = self._found.get(walls, [])
         sentences = self._words.sentences
 
         def clear(left: Span, right: Span, _: Gap) -> bool:
-            return before[left[1]] == before[right[0]] and _together(left, right, sentences)
+            crossed = any(wall[1] <= right[0] for wall in _between(standing, left[1], right[0]))
+            return not crossed and _together(left, right, sentences)
 
         return _find(pattern, self._found, clear)
 
@@ -327,12 +326,6 @@ class Reading:
 
     def _clear_in_guard(self, left: Span, right: Span, gap: Gap) -> bool:
         return _together(left, right, self._words.sentences if gap.commas else self._words.clauses)
-
-    def _walls_before(self, walls: int) -> list[int]:
-        if walls not in self._walls:
-            walled = {at for span in self._found.get(walls, ()) for at in range(*span)}
-            self._walls[walls] = list(accumulate((at in walled for at in range(len(self._words.tokens))), initial=0))
-        return self._walls[walls]
 
 
 class _Around(dict[int, list[Span]]):

@@ -167,7 +167,9 @@ class RedFlagRules:
 
     @classmethod
     def load(cls) -> RedFlagRules:
-        return cls([_rule_file(language) for language in LANGUAGES])
+        """The files of the package. A missing one is an error like a broken one."""
+        folder = resources.files(__package__)
+        return cls([rule_file(language, (folder / f"{language}.toml").read_bytes()) for language in LANGUAGES])
 
     def _tokens(self, words: Iterable[str]) -> frozenset[str]:
         return frozenset(token for word in words for token in self._spelling.read(word).tokens)
@@ -197,17 +199,16 @@ def _index(rules: list[CompiledRule]) -> dict[int, list[tuple[int, Pattern]]]:
     return index
 
 
-def _rule_file(language: Language) -> RuleFile:
-    name = f"{language}.toml"
+def rule_file(language: Language, data: bytes) -> RuleFile:
+    """The file of one language, its shape checked; raises BadConfig."""
+    name = f"assistant/redflags/{language}.toml"
     try:
-        file = msgspec.toml.decode((resources.files(__package__) / name).read_bytes(), type=RuleFile)
-    except (OSError, msgspec.MsgspecError, ValueError) as error:
-        raise BadConfig(f"assistant/redflags/{name} cannot be read: {error}") from error
+        file = msgspec.toml.decode(data, type=RuleFile)
+    except (msgspec.MsgspecError, ValueError) as error:
+        raise BadConfig(f"{name} cannot be read: {error}") from error
     ids = [rule.id for rule in file.rule]
     if file.language != language or len(set(ids)) != len(ids) or set(file.guards) != set(get_args(GuardName)):
-        raise BadConfig(
-            f"assistant/redflags/{name}: give its language, each rule an id of its own, and all four guards"
-        )
+        raise BadConfig(f"{name}: give its language, each rule an id of its own, and all four guards")
     return file
 
 
