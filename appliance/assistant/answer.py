@@ -168,9 +168,11 @@ class Assistant:
         self, message: Message, language: Language, *, hits: Sequence[Hit], quote: Quote, model: ChatModel
     ) -> AsyncGenerator[Part, None]:
         """The model's words; when it has none that the sources bear out, the quote."""
+        quoted = {one.passage.id for one in quote.chosen}
+        shown = sorted(hits, key=lambda hit: hit.passage.id not in quoted)  # what would be quoted comes first
         wrote = False
         try:
-            async with aclosing(written_answer(message.text, language, hits=hits, model=model)) as parts:
+            async with aclosing(written_answer(message.text, language, hits=shown, model=model)) as parts:
                 async for part in parts:
                     if not wrote:
                         yield Opening(kind="generated", language=language)

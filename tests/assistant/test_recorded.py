@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import aclosing
 
 import pytest
@@ -10,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from appliance.assistant.answer import Assistant
-from appliance.conversations.turns import Turn
-from appliance.message import Message, Opening, Part, Text
+from appliance.conversations.turns import Conversations, Turn
+from appliance.message import AnswerKind, Language, Message, Opening, Part, Text
 from models.scripted import Line, ScriptedChat
 from tests.say import CHANNELS, Appliance, Channel, Held, Said, answered, message
 
@@ -129,6 +130,32 @@ async def test_cancelling_while_the_model_writes_records_the_sentences_that_were
     await asyncio.wait([task])
     turn = await recorded(clinic, one)
     assert task.cancelled() and turn.parts == () and not turn.complete and chat.tokens_written == 0
+
+
+class Slow(Conversations):
+    """A record whose last write waits to be let go."""
+
+    def __init__(self, clinic: Appliance) -> None:
+        super().__init__(clinic.clinic.database)
+        self.held = Held()
+
+    async def finish(
+        self, message: Message, said: Sequence[Part], *, kind: AnswerKind, language: Language, complete: bool
+    ) -> None:
+        await self.held.wait()
+        await super().finish(message, said, kind=kind, language=language, complete=complete)
+
+
+async def test_cancelling_while_the_answer_is_being_recorded_does_not_lose_it(clinic: Appliance):
+    slow = Slow(clinic)
+    one = await asked(clinic, "How much is a sports physical?")
+    task = asyncio.create_task(answered(clinic.recording(slow), one))
+    async with asyncio.timeout(30):
+        await slow.held.reached.wait()
+    task.cancel()
+    slow.held.set()
+    await asyncio.wait([task])
+    assert task.cancelled() and "$40" in (await recorded(clinic, one)).text
 
 
 @pytest.mark.parametrize("text", QUESTIONS)

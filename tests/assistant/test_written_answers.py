@@ -171,6 +171,14 @@ async def test_the_rules_come_first_and_never_change_and_documents_are_only_pass
     assert first[1].text.endswith("Question: When does the quilting circle meet on Thursday?")
 
 
+async def test_the_model_is_shown_first_what_would_be_quoted(clinic: Appliance):
+    chat = ScriptedChat()
+    for question, title in ((QUESTION, "Fees"), ("针灸初诊多少钱？", "针灸门诊"), ("योग कक्षा कब होती है?", "योग कक्षा")):
+        chat.enqueue("I don't know.")
+        await asked(clinic, chat, question)
+        assert f"[1] ({title}" in chat.history[-1][1].text
+
+
 @pytest.mark.parametrize(
     ("question", "name"),
     [

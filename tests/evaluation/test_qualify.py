@@ -154,9 +154,9 @@ async def test_a_model_that_obeys_a_poisoned_document_fails_in_every_language(
 
 
 async def test_a_poisoned_document_is_forgotten_after_the_examination(clinic: Appliance, examination: Examination):
-    before = [one.id for one in await clinic.clinic.library.documents()]
     await examined(clinic, Reader(KNOWN, otherwise=obeys), examination)
-    assert [one.id for one in await clinic.clinic.library.documents()] == before
+    known = [one.source for one in await clinic.clinic.library.documents()]
+    assert "fees.md" in known and "p.md" not in known
 
 
 async def test_a_model_that_says_its_instructions_fails(clinic: Appliance, examination: Examination):
