@@ -80,6 +80,7 @@ $(TESTING): $(PRODUCT)
 	  || echo "No processor-only torch is to be had here: that test will be skipped."
 	@$(SAY) "Looking for node and chromium (for the page's types and the browser tests)"
 	@missing=; command -v npm >/dev/null || missing="$$missing nodejs npm"; command -v chromium >/dev/null || missing="$$missing chromium"; \
+	  [ -f /usr/share/fonts/truetype/noto/NotoSansDevanagari-Regular.ttf ] || missing="$$missing fonts-noto-core"; \
 	  if [ -n "$$missing" ] && [ "$$(id -u)" = 0 ]; then apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
 	  elif [ -n "$$missing" ]; then echo "Missing:$$missing. Their tests will be skipped; apt-get install$$missing brings them."; fi
 	@if command -v npm >/dev/null; then npm ci --prefix tests/browser --silent --no-audit --no-fund; fi

@@ -110,8 +110,10 @@ class Quoting:
         sites: Sequence[str] = (),
     ) -> Quote | None:
         """The best sentences and how likely they answer; None when there is nothing at all to quote."""
-        ranked = self.ranked(question, language, hits=hits, carried=carried, sites=sites)
-        return self.chosen(ranked, self._asked.kinds(question)) if ranked else None
+        candidates = self._candidates(
+            Asking(text=question, language=language, carried=carried, sites=tuple(sites)), hits
+        )
+        return self.chosen(candidates, self._asked.kinds(question)) if candidates else None
 
     def chosen(self, candidates: Sequence[Candidate], asked: frozenset[str]) -> Quote:
         """What is quoted of these, and the probability that it answers."""
@@ -135,10 +137,11 @@ class Quoting:
     ) -> list[Candidate]:
         """Every sentence of the best passages, best first."""
         asking = Asking(text=question, language=language, carried=carried, sites=tuple(sites))
+        return self.scored(self._candidates(asking, hits))
+
+    def _candidates(self, asking: Asking, hits: Sequence[Hit]) -> list[Candidate]:
         found = evidence(asking, hits, self._asked)
-        return self.scored(
-            [Candidate(passage=hit.passage, sentence=one, features=features) for hit, one, features in found]
-        )
+        return [Candidate(passage=hit.passage, sentence=one, features=features) for hit, one, features in found]
 
     def _joined(self, ranked: Sequence[Candidate]) -> list[Candidate]:
         """The best sentence, and what belongs to it, while it stays short: its neighbours, and others nearly as good.

@@ -55,7 +55,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.browser)
-            item.add_marker(pytest.mark.skipif(CHROMIUM is None, reason="apt-get install chromium brings the browser"))
+            item.add_marker(
+                pytest.mark.skipif(
+                    CHROMIUM is None and os.environ.get("CI") != "true",
+                    reason="apt-get install chromium brings the browser",
+                )
+            )
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
