@@ -74,6 +74,7 @@ async def _asked(order: Order, data: bytes) -> tuple[bytes, int | None]:
     finally:
         if child.returncode is None:
             child.kill()
+            await _emptied(child)
             await child.wait()
 
 
@@ -92,6 +93,12 @@ async def _conversed(child: asyncio.subprocess.Process, data: bytes) -> bytes:
     finally:
         feeding.cancel()
         await asyncio.gather(feeding, return_exceptions=True)
+
+
+async def _emptied(child: asyncio.subprocess.Process) -> None:
+    """Reads what is left of a dead child's words: before Python 3.12 its end is told only when its pipe has been read out."""
+    while child.stdout is not None and await child.stdout.read(1 << 20):
+        pass
 
 
 async def _fed(pipe: asyncio.StreamWriter, data: bytes) -> None:
