@@ -8,6 +8,7 @@ import tomllib
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -86,7 +87,8 @@ async def open_clinic(config: Config, *, models: Models | None = None) -> AsyncI
     """A clinic with everything joined; models load with their first work. Raises an ApplianceError that says what to do."""
     directory = Path(config.data.directory)
     key = derive(await asyncio.to_thread(master_key, directory), f"db:{config.clinic.id}")
-    database = await Database.open(directory / f"{config.clinic.id}.db", key)
+    zone = ZoneInfo(config.clinic.timezone)
+    database = await Database.open(directory / f"{config.clinic.id}.db", key, zone=zone)
     used = await asyncio.to_thread(installed, config) if models is None else models
     try:
         yield await asyncio.to_thread(_joined, config, database, used)

@@ -16,7 +16,7 @@ from appliance.errors import ApplianceError
 from appliance.knowledge.glossary import Glossary
 from appliance.knowledge.search import Scope, Search
 from appliance.knowledge.words import fold
-from appliance.message import LANGUAGES, Language, now
+from appliance.message import LANGUAGES, Language
 from models import ModelError
 
 log = logging.getLogger(__name__)
@@ -51,7 +51,7 @@ class Contact:
     async def find(self, language: Language, *, site: str | None) -> Reach:
         """Fixed words stand around it and need no search, so a search that fails only takes the quotes from them."""
         try:
-            edition = f"{await self._search.edition()} {now().date()}"  # a document may be in force until today
+            edition = await self._search.edition()
             kept = self._known.get((language, site))
             if kept and kept[0] == edition:
                 return kept[1]

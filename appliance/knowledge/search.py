@@ -17,8 +17,8 @@ import msgspec
 
 from appliance.knowledge import Passage, Sentence
 from appliance.knowledge.words import fts_words
-from appliance.message import DocumentId, Language, Span, now
-from appliance.records.database import Connection, Database
+from appliance.message import DocumentId, Language, Span
+from appliance.records.database import Connection, Database, clinic_day
 from models import Embedder, Vectors
 
 NEAREST_PASSAGES: Final = 60
@@ -40,7 +40,7 @@ class Fusion(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Scope(msgspec.Struct, frozen=True, kw_only=True):
-    """Where to look. None means everywhere; ``today`` decides which documents are in force."""
+    """Where to look. None means everywhere; ``today``, the clinic's if None, decides which documents are in force."""
 
     site: str | None = None
     document: DocumentId | None = None
@@ -74,7 +74,7 @@ class Search:
         self._fusion = fusion or Fusion()
 
     async def edition(self) -> str:
-        """Changes whenever a document is learnt, changed or removed."""
+        """Changes whenever a document is learnt, changed or removed, and with the day: one may be in force until today."""
         return await self._database.read(_edition)
 
     async def sites(self) -> tuple[str, ...]:
@@ -107,7 +107,7 @@ class _Looking:
         self._vector = vectors[0].tobytes()
         self._fusion = fusion
         self._given = {
-            "today": (scope.today or now().date()).isoformat(),
+            "today": scope.today.isoformat() if scope.today else clinic_day(connection),
             "site": scope.site,
             "document": scope.document,
             "languages": msgspec.json.encode(scope.languages).decode(),
@@ -261,7 +261,7 @@ def _json(values: Sequence[int] | Sequence[str]) -> str:
 
 def _edition(connection: Connection) -> str:
     row = connection.execute("SELECT count(*), sum(revision), max(learnt_at) FROM document").fetchone()
-    return " ".join(map(str, row))
+    return " ".join(map(str, (*row, clinic_day(connection))))
 
 
 def _passage(row: tuple[object, ...]) -> Passage:

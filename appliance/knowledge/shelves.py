@@ -20,7 +20,7 @@ from appliance.knowledge.passages import Cut, PassageDraft
 from appliance.knowledge.sites import site_of_heading, site_of_path, site_spelt
 from appliance.knowledge.words import fold, fts_words
 from appliance.message import DocumentId, Span, now
-from appliance.records.database import Connection, iso
+from appliance.records.database import Connection, clinic_day, iso
 from models import Vectors
 
 
@@ -82,7 +82,8 @@ def _statuses(connection: Connection, those: str, number: DocumentId | None = No
         "SELECT id, title, source FROM document WHERE id IN (SELECT superseded_by FROM document)"
     )
     names = {follower: f"{title} ({source})" for follower, title, source in followers}
-    return [_status(row, names) for row in rows]
+    today = clinic_day(connection)
+    return [_status(row, names, today=today) for row in rows]
 
 
 def document(connection: Connection, number: DocumentId) -> Document | None:
@@ -152,10 +153,10 @@ def _sentences(connection: Connection, passage: int) -> list[Sentence]:
     ]
 
 
-def _status(row: tuple[object, ...], names: Mapping[object, str]) -> DocumentStatus:
+def _status(row: tuple[object, ...], names: Mapping[object, str], *, today: str) -> DocumentStatus:
     fields = dict(zip(_STATUS_COLUMNS, row, strict=True))
     followed, reason = fields.pop("superseded_by"), str(fields.pop("reason"))
-    status, words = _in_words(fields, names.get(followed, followed) if followed else None, reason)
+    status, words = _in_words(fields, names.get(followed, followed) if followed else None, reason, today=today)
     return msgspec.convert({**fields, "status": status, "words": words}, DocumentStatus)
 
 
@@ -165,8 +166,7 @@ _STATUS_COLUMNS: Final = (
 )  # fmt: skip
 
 
-def _in_words(fields: Mapping[str, object], followed: object, reason: str) -> tuple[Status, str]:
-    today = now().date().isoformat()
+def _in_words(fields: Mapping[str, object], followed: object, reason: str, *, today: str) -> tuple[Status, str]:
     begins, ends = str(fields["valid_from"] or ""), str(fields["valid_until"] or "9")
     match fields["status"]:
         case "failed":
@@ -381,7 +381,7 @@ def _settle(connection: Connection, changed: DocumentId, sites: Sequence[str]) -
 
 def _settle_places(connection: Connection, changed: DocumentId) -> None:
     """A document that is superseded from a later day on answers until the day before."""
-    today = now().date().isoformat()
+    today = clinic_day(connection)
     followed = _followed(connection)
     stood = connection.execute("SELECT id FROM document WHERE superseded_by IS NOT NULL").fetchall()
     for number in {changed, *followed, *(row[0] for row in stood)}:

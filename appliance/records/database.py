@@ -13,7 +13,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from queue import LifoQueue
 from time import monotonic
@@ -23,6 +23,7 @@ import sqlite_vec
 from sqlcipher3 import dbapi2
 
 from appliance.errors import BadInput, Busy, StoreFailed
+from appliance.message import now
 from appliance.records.keys import KEY_BYTES
 from appliance.records.migrations import migrate
 
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 else:
     from sqlcipher3.dbapi2 import Connection
 
-__all__ = ["Connection", "Database", "iso", "sole_server"]
+__all__ = ["Connection", "Database", "clinic_day", "iso", "sole_server"]
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -47,6 +48,12 @@ WAL_LIMIT = 64 * 2**20
 def iso(at: datetime) -> str:
     """An aware time as the tables hold it: UTC, always with microseconds, so that text order is time order."""
     return at.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def clinic_day(connection: Connection) -> str:
+    """The ISO date it is at the clinic: in California UTC is a day ahead all evening."""
+    day: str = connection.execute("SELECT clinic_day()").fetchone()[0]
+    return day
 
 
 @contextmanager
@@ -79,9 +86,12 @@ class Database:
         self._wal_mark = WAL_LIMIT
 
     @classmethod
-    async def open(cls, path: Path, key: bytes, *, readers: int = 3) -> Database:
-        """Make or open the file and bring its tables up to date. Raises StoreFailed in words that say what to do."""
-        return await asyncio.to_thread(cls._open, path, key, readers)
+    async def open(cls, path: Path, key: bytes, *, readers: int = 3, zone: tzinfo = UTC) -> Database:
+        """Make or open the file and bring its tables up to date. Raises StoreFailed in words that say what to do.
+
+        ``zone`` is the clinic's, for ``clinic_day``.
+        """
+        return await asyncio.to_thread(cls._open, path, key, readers, zone)
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         """What ``work`` returns, from one consistent state of everything committed. It cannot write."""
@@ -153,7 +163,7 @@ class Database:
         self._writer.close()
 
     @classmethod
-    def _open(cls, path: Path, key: bytes, readers: int) -> Database:
+    def _open(cls, path: Path, key: bytes, readers: int, zone: tzinfo) -> Database:
         opened: list[Connection] = []
         try:
             with _in_plain_words(path):
@@ -163,6 +173,8 @@ class Database:
                 for _ in range(readers):
                     opened.append(_connection(path, key, READER_CACHE_KIB))
                     opened[-1].execute("PRAGMA query_only = ON")
+            for connection in opened:
+                connection.create_function("clinic_day", 0, lambda: now().astimezone(zone).date().isoformat())
         except BaseException as error:
             for connection in opened:
                 connection.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from datetime import timedelta
+from datetime import timedelta, timezone
 from pathlib import Path
 
 import pytest
@@ -256,6 +256,19 @@ async def test_a_document_that_is_no_longer_in_force_says_so(library: Library, d
     await library.learn_bytes("summer.md", f"---\nvalid_until: {day(-1)}\n---\nClosed early.".encode())
     assert await found(database, "closed early") == []
     assert (await states(library))["summer.md"] == ("not_in_force", f"was in force until {day(-1)}")
+
+
+async def test_the_clinics_own_day_decides_what_is_in_force(tmp_path: Path) -> None:
+    ahead = timezone(timedelta(hours=14)) if now().hour >= 10 else timezone(timedelta(hours=-12))  # never UTC's day
+    there = now().astimezone(ahead).date().isoformat()
+    database = await Database.open(tmp_path / "ahead.db", bytes(32), zone=ahead)
+    library = Library(database, ScriptedEmbedder())
+    await library.learn_bytes(
+        "today.md", f"---\nvalid_from: {there}\nvalid_until: {there}\n---\nClosed early.".encode()
+    )
+    assert await found(database, "closed early") == ["Closed early."]
+    assert (await states(library))["today.md"][0] == "searchable"
+    await database.close()
 
 
 # ---- what goes wrong -------------------------------------------------------------------------------------------------
