@@ -7,7 +7,10 @@ import unicodedata
 from importlib import resources
 from typing import Final
 
+from opencc import OpenCC
+
 _HAN_RUN: Final = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]+")
+_SIMPLIFIED: Final = OpenCC("t2s")
 _MARKS_OF_LATIN: Final = re.compile(r"(?<=[a-z])[\u0300-\u036f]+")
 _NUKTA: Final = "\u093c"
 # Chandrabindu and anusvara are written for each other everywhere (कहाँ/कहां), so both fold to anusvara.
@@ -15,10 +18,13 @@ _CHANDRABINDU_TO_ANUSVARA: Final = str.maketrans({"\u0901": "\u0902", "\u2019": 
 
 
 def fold(text: str) -> str:
-    """NFKC, casefolded, Latin accents off, nukta off, chandrabindu as anusvara. 'Sábado' and 'sabado' become one.
+    """NFKC, casefolded, Latin accents off, nukta off, chandrabindu as anusvara, Chinese in simplified characters.
 
-    Devanagari vowel signs stay: they are letters of the word, not accents.
+    'Sábado' and 'sabado' become one, and so do 禮拜 and 礼拜. Devanagari vowel signs stay: they are letters of the word,
+    not accents.
     """
+    if _HAN_RUN.search(text):
+        text = _SIMPLIFIED.convert(text)
     decomposed = unicodedata.normalize("NFD", unicodedata.normalize("NFKC", text).casefold())
     folded = _MARKS_OF_LATIN.sub("", decomposed.replace(_NUKTA, ""))
     return unicodedata.normalize("NFC", folded).translate(_CHANDRABINDU_TO_ANUSVARA)

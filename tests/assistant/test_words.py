@@ -93,3 +93,7 @@ def test_other_words_stay_apart(words: str):
 
 def test_function_words_carry_no_meaning():
     assert content_words("the of and is") == content_words("el de la y") == content_words("的了吗") == frozenset()
+
+
+def test_traditional_and_simplified_chinese_are_one() -> None:
+    assert fold("禮拜二幾點開門？乾淨、皇后、後來") == fold("礼拜二几点开门?干净、皇后、后来")
