@@ -18,9 +18,13 @@ from appliance.api.health import Component
 from appliance.api.http import Parts as FrontDoor
 from appliance.api.http import create_http
 from appliance.api.server import serve as listen
+from appliance.assistant.alarm import EMBEDDER, Alarm
 from appliance.assistant.answer import Assistant, ClinicFacts, Parts, Speaker
+from appliance.assistant.approved import Approved
 from appliance.assistant.contact import Contact
+from appliance.assistant.grounding import Grounding
 from appliance.assistant.language import Phrases
+from appliance.assistant.likeness import Reader
 from appliance.assistant.quote import Quoting, Weights
 from appliance.assistant.smalltalk import Smalltalk
 from appliance.assistant.triage import Triage
@@ -60,10 +64,13 @@ class Clinic(msgspec.Struct, frozen=True, kw_only=True):
     search: Search
     glossary: Glossary
     quoting: Quoting
+    grounding: Grounding
     contact: Contact
+    approved: Approved
     conversations: Conversations
     admins: Admins
     triage: Triage
+    alarm: Alarm | None
     smalltalk: Smalltalk
     phrases: Phrases
     qualified: Speaker
@@ -87,7 +94,7 @@ async def open_clinic(config: Config, *, models: Models | None = None) -> AsyncI
     """A clinic with everything joined; models load with their first work. Raises an ApplianceError that says what to do."""
     directory = Path(config.data.directory)
     key = derive(await asyncio.to_thread(master_key, directory), f"db:{config.clinic.id}")
-    zone = ZoneInfo(config.clinic.timezone)
+    zone = await asyncio.to_thread(ZoneInfo, config.clinic.timezone)
     database = await Database.open(directory / f"{config.clinic.id}.db", key, zone=zone)
     used = await asyncio.to_thread(installed, config) if models is None else models
     try:
@@ -275,10 +282,13 @@ def _joined(config: Config, database: Database, models: Models) -> Clinic:
         search=search,
         glossary=glossary,
         quoting=quoting,
+        grounding=Grounding.load(glossary, embedder=models.embedder),
         contact=Contact(search, quoting, phrases, glossary, phone=config.clinic.phone),
+        approved=Approved(database, models.embedder, Reader(glossary)),
         conversations=Conversations(database),
         admins=Admins(database),
         triage=Triage(),
+        alarm=Alarm.load() if models.embedder.name == EMBEDDER else None,
         smalltalk=Smalltalk.load(),
         phrases=phrases,
         qualified=Qualified(models.store, models.chat),
@@ -292,11 +302,14 @@ def _assistant(clinic: Clinic, speaker: Speaker) -> Assistant:
     return Assistant(
         Parts(
             triage=clinic.triage,
+            alarm=clinic.alarm,
             smalltalk=clinic.smalltalk,
             search=clinic.search,
             glossary=clinic.glossary,
             quoting=clinic.quoting,
+            grounding=clinic.grounding,
             contact=clinic.contact,
+            approved=clinic.approved,
             conversations=clinic.conversations,
             speaker=speaker,
             phrases=clinic.phrases,

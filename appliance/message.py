@@ -100,6 +100,17 @@ class Citation(msgspec.Struct, frozen=True, kw_only=True, tag="citation"):
         return f"Citation({self.number}, {self.document!r}, {self.span})"
 
 
+class Signature(msgspec.Struct, frozen=True, kw_only=True, tag="signature"):
+    """Who answers for the words just before it, and which version of the signed answer they are. Days are ISO dates."""
+
+    answer: str
+    version: int
+    signed_by: str
+    role: str
+    signed_on: str
+    valid_until: str
+
+
 class Notice(msgspec.Struct, frozen=True, kw_only=True, tag="notice"):
     """A word about the answer, not of it: e.g. the source's language differs. ``code`` names the phrase."""
 
@@ -115,4 +126,4 @@ class Call(msgspec.Struct, frozen=True, kw_only=True, tag="call"):
     urgent: bool = False
 
 
-Part = Opening | Text | Citation | Notice | Call
+Part = Opening | Text | Citation | Signature | Notice | Call

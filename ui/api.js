@@ -7,9 +7,10 @@
  * @typedef {{type: "text", text: string, voice?: "ours"|"quote"|"written", language?: string|null}} Words
  * @typedef {{type: "citation", number: number, document: string, revision: number, title: string, heading?: string[], page?: number|null,
  *   language: string, span: {start: number, end: number}, quote: string, valid_from?: string|null}} Citation
+ * @typedef {{type: "signature", answer: string, version: number, signed_by: string, role: string, signed_on: string, valid_until: string}} Signature
  * @typedef {{type: "notice", code: string, text: string}} Notice
  * @typedef {{type: "call", label: string, number: string, urgent?: boolean}} Call
- * @typedef {Opening|Words|Citation|Notice|Call} Part
+ * @typedef {Opening|Words|Citation|Signature|Notice|Call} Part
  *
  * @typedef {{message_id: string, role: "patient"|"assistant"|"system", text: string, parts: Part[]|null, kind: Kind|null, language: string|null,
  *   complete: boolean, at: string}} Turn

@@ -2,7 +2,7 @@
 // @ts-check
 import { element } from "./element.js";
 import { icon } from "./icons.js";
-import { tag } from "./words.js";
+import { day, language, put, tag, word } from "./words.js";
 
 /**
  * @typedef {import("./api.js").Part} Part
@@ -41,6 +41,7 @@ export class Said {
     if (part.type === "opening") this.#open(part.language);
     else if (part.type === "text") this.#text(part);
     else if (part.type === "citation") this.#cite(part);
+    else if (part.type === "signature") this.#sign(part);
     else if (part.type === "notice") this.#notice(part.text);
     else if (part.type === "call") this.#call(part);
   }
@@ -56,6 +57,7 @@ export class Said {
     const said = this.#parts.map((part) => {
       if (part.type === "text") return part.text;
       if (part.type === "citation") return ` [${part.number}]\n`;
+      if (part.type === "signature") return `\n${word("signed_line", signer(part))}\n`;
       if (part.type === "notice") return `\n${part.text}\n`;
       return part.type === "call" ? `\n${part.label}: ${part.number}\n` : "";
     });
@@ -123,6 +125,15 @@ export class Said {
     return chip;
   }
 
+  /** Who answers for the words above, and until when. @param {import("./api.js").Signature} signature */
+  #sign(signature) {
+    this.#close();
+    const words = element("span");
+    put(words, "signed_line", signer(signature));
+    this.root.append(element("p", { class: "notice signature" }, icon("pen"), words));
+    this.listener.heard(words.textContent ?? "", language());
+  }
+
   /** @param {string} text */
   #notice(text) {
     this.#close();
@@ -153,6 +164,11 @@ export class Said {
     if (this.#unheard.trim()) this.listener.heard(this.#unheard.trim(), this.#unheardLanguage);
     this.#unheard = "";
   }
+}
+
+/** What a signature's line is filled with. @param {import("./api.js").Signature} signature @returns {Record<string, import("./words.js").Value>} */
+function signer({ signed_by, role, signed_on, valid_until }) {
+  return { name: signed_by, role, date: () => day(signed_on), until: () => day(valid_until) };
 }
 
 /** Where a citation comes from, in few words: the document and the nearest heading. @param {Citation} citation */

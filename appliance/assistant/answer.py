@@ -1,7 +1,8 @@
 """The one path of a patient's message, from every channel to every answer. Knows no channel, no socket and no table.
 
-Read `Assistant._parts` aloud: a red flag is answered before anything else; then what we must not say; then the clinic's
-documents, in their own words or, when a model has qualified here, in a model's words from them; else "I don't know" and a person.
+Read `Assistant._parts` aloud: a red flag is answered before anything else, by the rules or by the alarm; then what we must not
+say; then what somebody of the clinic has signed; then the clinic's documents, in their own words or, when a model has
+qualified here, in a model's words from them; else "I don't know" and a person.
 """
 
 from __future__ import annotations
@@ -15,7 +16,10 @@ from typing import Final, Protocol, TypeVar
 
 import msgspec
 
+from appliance.assistant.alarm import Alarm
+from appliance.assistant.approved import Approved, Asking, Match
 from appliance.assistant.contact import Contact
+from appliance.assistant.grounding import Grounding
 from appliance.assistant.language import Phrases, answering_language
 from appliance.assistant.prompt import written_answer
 from appliance.assistant.quote import Candidate, Quote, Quoting, citation
@@ -33,10 +37,11 @@ from appliance.message import (
     Notice,
     Opening,
     Part,
+    Signature,
     Text,
     Voice,
 )
-from models import ChatModel, ModelBusy, ModelError
+from models import ChatModel, ModelBusy, ModelError, Vectors
 
 log = logging.getLogger(__name__)
 
@@ -65,11 +70,14 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     """The collaborators of the pipeline, joined in app.py."""
 
     triage: Triage
+    alarm: Alarm | None
     smalltalk: Smalltalk
     search: Search
     glossary: Glossary
     quoting: Quoting
+    grounding: Grounding
     contact: Contact
+    approved: Approved
     conversations: Conversations
     speaker: Speaker
     phrases: Phrases
@@ -131,37 +139,77 @@ class Assistant:
                 yield part
 
     async def _parts(self, message: Message) -> AsyncGenerator[Part, None]:
-        if flag := self._with.triage.red_flag(message.text):
+        flag, meaning = self._with.triage.red_flag(message.text), None
+        if flag is None and (alarm := self._with.alarm):
+            meaning = await self._meaning(message)
+            flag = _alarmed(alarm, message, meaning)
+        if flag:
             ready: Sequence[Part] = await self._emergency(message, flag)
         elif topic := self._with.smalltalk.topic(message.text):
             ready = await self._without_documents(topic, message)
         else:
-            language = answering_language(message)
-            carried = self._with.glossary.carried(message.text, language)
-            hits, quote = await self._looked_up(message, language, carried)
-            if quote and (model := self._with.speaker.qualified(language)):
-                async with aclosing(self._written(message, language, hits=hits, quote=quote, model=model)) as parts:
+            asking = await self._asking(message, meaning)
+            if signed := await self._with.approved.match(asking):
+                ready = self._signed(signed, asking.language)
+            else:
+                async with aclosing(self._from_documents(message, asking)) as parts:
                     async for part in parts:
                         yield part
                 return
-            if quote:
-                ready = self._quoted(quote, language)
-            elif carried.names and carried.names <= OF_THE_WHOLE_CLINIC:
-                ready = await self._told("contact", "contact", message)
-            else:
-                ready = await self._told("unknown", "unknown", message)
         for part in ready:
             yield part
 
-    async def _looked_up(
-        self, message: Message, language: Language, carried: Carried
-    ) -> tuple[Sequence[Hit], Quote | None]:
+    async def _meaning(self, message: Message) -> Vectors | None:
+        """The message's vector, found out once for all who want it; None when the embedder is down."""
+        try:
+            return await self._with.search.meaning(message.text, answering_language(message))
+        except ModelError as error:
+            log.error("alarm=silent error=%s reason=%s", type(error).__name__, error)
+            return None
+
+    async def _asking(self, message: Message, meaning: Vectors | None) -> Asking:
+        """The question as all who look for an answer take it. Raises what the embedder does when it is down still."""
+        language = answering_language(message)
+        return Asking(
+            text=message.text,
+            language=language,
+            meaning=await self._with.search.meaning(message.text, language) if meaning is None else meaning,
+            sites=await self._with.search.sites(),
+            at=message.site,
+        )
+
+    async def _from_documents(self, message: Message, asking: Asking) -> AsyncGenerator[Part, None]:
+        """Their own words, a model's words from them, how to reach us, or "I don't know"."""
+        language = asking.language
+        carried = self._with.glossary.carried(asking.text, language)
+        hits, quote = await self._looked_up(asking, carried)
+        if quote and (model := self._with.speaker.qualified(language)):
+            async with aclosing(self._written(message, language, hits=hits, quote=quote, model=model)) as parts:
+                async for part in parts:
+                    yield part
+            return
+        if quote:
+            ready = self._quoted(quote, language)
+        elif carried.names and carried.names <= OF_THE_WHOLE_CLINIC:
+            ready = await self._told("contact", "contact", message)
+        else:
+            ready = await self._told("unknown", "unknown", message)
+        for part in ready:
+            yield part
+
+    async def _looked_up(self, asking: Asking, carried: Carried) -> tuple[Sequence[Hit], Quote | None]:
         """What the documents hold, and the quote that probably answers; None when none probably does."""
+        text, language = asking.text, asking.language
         hits = await self._with.search.passages(
-            message.text, language, scope=Scope(site=message.site), limit=SEARCHED, extra_words=carried.words
+            text,
+            language,
+            scope=Scope(site=asking.at),
+            limit=SEARCHED,
+            extra_words=carried.words,
+            meaning=asking.meaning,
         )
         quoting = self._with.quoting
-        quote = quoting.quote(message.text, language, hits=hits, carried=carried, sites=await self._with.search.sites())
+        quote = quoting.quote(text, language, hits=hits, carried=carried, sites=asking.sites)
         return hits, quote if quote and quote.probability >= quoting.threshold else None
 
     async def _written(
@@ -172,7 +220,8 @@ class Assistant:
         shown = sorted(hits, key=lambda hit: hit.passage.id not in quoted)  # what would be quoted comes first
         wrote = False
         try:
-            async with aclosing(written_answer(message.text, language, hits=shown, model=model)) as parts:
+            writing = written_answer(message.text, language, hits=shown, model=model, grounding=self._with.grounding)
+            async with aclosing(writing) as parts:
                 async for part in parts:
                     if not wrote:
                         yield Opening(kind="generated", language=language)
@@ -221,6 +270,19 @@ class Assistant:
         space = "" if language == "zh" else " "
         return self._say(key, language) + space + self._say("reach_us" if found else "reach_us_plain", language)
 
+    def _signed(self, match: Match, language: Language) -> list[Part]:
+        """The signed words as they are, and who has signed them."""
+        signed = match.version.answer
+        signature = Signature(
+            answer=signed.id,
+            version=match.version.version,
+            signed_by=signed.signed_by,
+            role=signed.role,
+            signed_on=signed.signed_on.isoformat(),
+            valid_until=signed.valid_until.isoformat(),
+        )
+        return [Opening(kind="signed", language=language), *_words(match.wording.answer), signature]
+
     def _quoted(self, quote: Quote, language: Language) -> list[Part]:
         lead = next((f"lead_{kind}" for kind in ("price", "phone", "place", "time") if kind in quote.asked), "lead")
         words = _words(self._say(lead, language))
@@ -253,6 +315,12 @@ class Assistant:
 
 
 _Path = Callable[[Message], AsyncGenerator[Part, None]]
+
+
+def _alarmed(alarm: Alarm, message: Message, meaning: Vectors | None) -> RedFlag | None:
+    """Danger in words that no rule foresaw."""
+    kind = None if meaning is None else alarm.kind(meaning)
+    return RedFlag(kind=kind, rule="alarm", language=answering_language(message)) if kind else None
 
 
 def _words(text: str, *, voice: Voice = "ours", language: Language | None = None) -> list[Text]:

@@ -5,25 +5,25 @@ Taken only with a model that has qualified on this box. Knows no channel and no 
 
 from __future__ import annotations
 
+import asyncio
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from contextlib import aclosing
-from typing import Final
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Sequence
+from contextlib import aclosing, asynccontextmanager
+from typing import Any, Final, TypeVar
 
+from appliance.assistant.grounding import Grounding, Source, Sources
 from appliance.assistant.quote import citation
+from appliance.knowledge import Sentence
 from appliance.knowledge.search import Hit
-from appliance.knowledge.words import content_words, fold
 from appliance.message import Language, Part, Span, Text
 from models import ChatModel, ChatTurn
+
+T = TypeVar("T")
 
 PASSAGES: Final = 3
 PASSAGE_CHARACTERS: Final = 900
 ANSWER_TOKENS: Final = 160
 DEADLINE_S: Final = 30.0
-SUPPORTED: Final = 0.5
-"""Share of a sentence's words that must stand in its source; the next step in the house is a real grounding check."""
-SUPPORTED_WHERE_NAMED: Final = 0.25
-"""The same where the model named the passage. Of one in another language no share can be told: its numbers must do."""
 
 _NAMES: Final[dict[Language, str]] = {"en": "English", "es": "Spanish", "zh": "Simplified Chinese", "hi": "Hindi"}
 SYSTEM: Final = (
@@ -37,7 +37,6 @@ SYSTEM: Final = (
 _DONT_KNOW: Final = re.compile(r"(?i)\bI don.?t know\b|no lo s[eé]|我不知道|मुझे नहीं पता")
 _MARK: Final = re.compile(r"\s*\[(\d+)\]")
 _END: Final = re.compile(r"(?<=[.!?])(?:\s*\[\d+\])*\s+|(?<=[。！？।])(?:\s*\[\d+\])*\s*|\n+")
-_NUMBER: Final = re.compile(r"\d+(?:[.:,]\d+)*")
 
 
 def prompt(question: str, language: Language, *, hits: Sequence[Hit]) -> list[ChatTurn]:
@@ -48,22 +47,38 @@ def prompt(question: str, language: Language, *, hits: Sequence[Hit]) -> list[Ch
 
 
 async def written_answer(
-    question: str, language: Language, *, hits: Sequence[Hit], model: ChatModel
+    question: str, language: Language, *, hits: Sequence[Hit], model: ChatModel, grounding: Grounding
 ) -> AsyncGenerator[Part, None]:
     """Sentence by sentence, each with its citation. Nothing at all when the model does not know or no source bears it out."""
+    shown = [(place, hit, one.sentence) for place, hit in enumerate(hits[:PASSAGES]) for one in hit.sentences]
+    said_by = [place for place, _, _ in shown]
+    sources = grounding.sources([_source(hit, sentence) for _, hit, sentence in shown])
     writing = model.write(prompt(question, language, hits=hits), max_tokens=ANSWER_TOKENS, deadline_s=DEADLINE_S)
     number = 0
-    async with aclosing(writing) as pieces:
+    async with _meanwhile(sources) as reading, aclosing(writing) as pieces:
         async for sentence in _sentences(pieces):
             if _DONT_KNOW.search(sentence):
                 return
-            source = _source(sentence, language, hits[:PASSAGES])
-            if source is None:
+            place = await _borne_out(sentence, language, await reading, said_by)
+            if place is None:
                 continue
             number += 1
-            hit, span, quote = source
+            _, hit, source = shown[place]
             yield Text(text=("" if number == 1 else " ") + _MARK.sub("", sentence).strip(), voice="written")
-            yield citation(hit.passage, span, text=quote, number=number)
+            yield citation(hit.passage, Span(start=source.start, end=source.end), text=source.text, number=number)
+
+
+@asynccontextmanager
+async def _meanwhile(work: Coroutine[Any, Any, T]) -> AsyncIterator[asyncio.Task[T]]:
+    """The sources are read while the model thinks of its first sentence; who stops listening stops that, too."""
+    task = asyncio.create_task(work)
+    try:
+        yield task
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+        if not task.cancelled():
+            task.exception()  # told where it was awaited, or nobody asked any more
 
 
 async def _sentences(pieces: AsyncIterator[str]) -> AsyncIterator[str]:
@@ -79,34 +94,24 @@ async def _sentences(pieces: AsyncIterator[str]) -> AsyncIterator[str]:
         yield waiting.strip()
 
 
-def _source(sentence: str, language: Language, hits: Sequence[Hit]) -> tuple[Hit, Span, str] | None:
-    """The sentence of the passages that bears this one out: of the passage it names, else of any; every number must be there."""
-    named = [hits[int(mark) - 1] for mark in _MARK.findall(sentence) if 0 < int(mark) <= len(hits)]
+async def _borne_out(sentence: str, language: Language, sources: Sources, said_by: Sequence[int]) -> int | None:
+    """The place of the source that bears this sentence out: in the passages that it names, else in any."""
+    named = {int(mark) - 1 for mark in _MARK.findall(sentence)}
     said = _MARK.sub("", sentence)
-    return _bearing(said, named, language, SUPPORTED_WHERE_NAMED) or _bearing(said, hits, None, SUPPORTED)
+    for among in ([place for place, hit in enumerate(said_by) if hit in named], None):
+        if among != [] and (verdict := await sources.verdict(said, language, among=among)).supported:
+            return verdict.place
+    return None
 
 
-def _bearing(said: str, hits: Sequence[Hit], language: Language | None, enough: float) -> tuple[Hit, Span, str] | None:
-    """The sentence that shares most words with this one. In another than the given language nothing can be shared."""
-    words = content_words(said)
-    numbers = set(_NUMBER.findall(fold(said)))
-    best: tuple[float, Hit, Span, str] | None = None
-    for hit in hits:
-        if not numbers <= set(_NUMBER.findall(fold(hit.passage.text))):
-            continue
-        for one in hit.sentences:
-            share = _share(words, one.sentence.text)
-            if best is None or share > best[0]:
-                span = Span(start=one.sentence.start, end=one.sentence.end)
-                best = (share, hit, span, one.sentence.text)
-    if best is None:
-        return None
-    foreign = language is not None and best[1].passage.language != language
-    return best[1:] if foreign or best[0] >= enough else None
-
-
-def _share(words: frozenset[str], text: str) -> float:
-    return len(words & content_words(text)) / len(words) if words else 0.0
+def _source(hit: Hit, sentence: Sentence) -> Source:
+    """A sentence as it is checked: with the headings and the introduction that it stands under."""
+    passage = hit.passage
+    lead = sentence.lead
+    within = lead is not None and lead.start >= passage.start
+    introduction = passage.text[lead.start - passage.start : lead.end - passage.start] if lead and within else ""
+    above = "\n".join(filter(None, (passage.title, *passage.heading, passage.site, introduction)))
+    return Source(text=sentence.text, language=passage.language, above=above, alone=sentence.kind != "sentence")
 
 
 def _shown(hit: Hit) -> str:

@@ -14,6 +14,7 @@ from typing import Final
 
 import msgspec
 
+from appliance.assistant import facts
 from appliance.assistant.asked import Asked
 from appliance.assistant.evidence import Asking, evidence
 from appliance.knowledge import Passage, Sentence
@@ -95,6 +96,7 @@ class Quoting:
     def __init__(self, weights: Weights, *, asked: Asked | None = None) -> None:
         self._weights = weights
         self._asked = asked or Asked.load()
+        facts.ready()
 
     @property
     def threshold(self) -> float:
@@ -179,8 +181,8 @@ def gate_features(ranked: Sequence[Candidate]) -> dict[str, float]:
 
 
 _GATE_KEEPS: Final = (
-    *("bias", "dense", "passage", "words", "covered", "covered_above"),
-    *("names", "concepts", "concepts_near", "concepts_above", "unknown", "fact", "no_fact", "day", "site", "own"),
+    *("bias", "dense", "passage", "words", "names", "said", "above", "near", "says", "unsaid", "missing", "uncarried"),
+    *("nothing_known", "terms", "fact", "no_fact", "day", "date", "number", "site", "row", "item", "own"),
 )
 
 

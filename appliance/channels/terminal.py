@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from rich.console import Console
 from rich.text import Text as Styled
 
-from appliance.message import AnswerKind, Call, Citation, Notice, Opening, Part, Text
+from appliance.message import AnswerKind, Call, Citation, Notice, Opening, Part, Signature, Text
 
 KINDS: dict[AnswerKind, str] = {
     "quoted": "From the clinic's documents",
@@ -43,6 +43,9 @@ def _written(part: Part) -> Iterator[Styled]:
             yield Styled(part.text, style="italic" if part.voice == "quote" else "")
         case Citation():
             yield Styled(f" [{part.number}]", style="cyan")
+        case Signature():
+            signed = f"Signed by {part.signed_by}, {part.role}, on {part.signed_on}; valid until {part.valid_until}"
+            yield Styled(f"\n{signed}", style="dim")
         case Notice():
             yield Styled(f"\n({part.text})", style="dim")
         case Call():

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from appliance.commands import printed
+from appliance.commands.answers import taken
 from appliance.commands.clinic import learnt
 from appliance.commands.given import Given, as_json_option, in_clinic
 from appliance.commands.models import told_by_the_store
@@ -25,7 +26,7 @@ PAGE_WORDS = "clinic.toml"
 
 
 @click.command()
-@click.option("--demo", is_flag=True, help="With the documents of a demonstration clinic.")
+@click.option("--demo", is_flag=True, help="With the documents and signed answers of a demonstration clinic.")
 @click.pass_context
 def init(ctx: click.Context, demo: bool) -> None:
     """Make the data directory, its key, the starter models and the first administrator. May be repeated."""
@@ -52,6 +53,7 @@ async def _furnish(clinic: Clinic, /, demo: bool) -> None:
     if demo:
         found = [each.status for each in await learnt(clinic, [DEMO])]
         click.echo(f"Documents that answer now: {found.count('searchable')} of {len(found)} (see: medinovai documents)")
+        await taken(clinic, DEMO.parent / "answers.toml", by="init --demo")
     # last, so that an interrupted init is taken up where it was
     token = await clinic.admins.create("first administrator")
     click.echo(f"\nThe administrator's token, shown only this once:\n  {token}")

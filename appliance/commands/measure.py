@@ -1,4 +1,4 @@
-"""How good the answers are: eval answers, eval retrieval."""
+"""How good the answers are: eval answers, eval retrieval, eval grounding."""
 
 from __future__ import annotations
 
@@ -93,6 +93,35 @@ def eval_retrieval(
     for name, found in report.items():
         click.echo(name)
         printed.figures(found["overall"], found.get("by_lang", {}))
+
+
+@measure.command("grounding")
+@click.option("--pairs", "file", type=FILE, required=True, help="JSON lines: id, source, text, supported.")
+@click.option("--words-only", is_flag=True, help="Without the embedder: facts, names, negations and words.")
+@as_json_option
+@click.pass_obj
+def eval_grounding(given: Given, file: Path, words_only: bool, as_json: bool) -> None:
+    """Whether the check of written sentences tells supported from unsupported ones."""
+    import uvloop
+
+    from appliance.app import installed
+    from appliance.assistant.grounding import Grounding
+    from appliance.evaluation.grounding import judged_pairs, pairs
+
+    async def measured() -> dict[str, Any]:
+        embedder = installed(given.config()).embedder
+        with printed.bar("Checking") as told:
+            report = await judged_pairs(Grounding.load(embedder=None if words_only else embedder), read, progress=told)
+        await embedder.close()
+        return report
+
+    read = pairs(file)
+    report = uvloop.run(measured())
+    if as_json:
+        return printed.as_json(report)
+    printed.figures(report["overall"], report["by_lang"])
+    for kind, dropped in report.get("by_perturbation", {}).items():
+        click.echo(f"{kind}: {dropped} dropped")
 
 
 @asynccontextmanager

@@ -1,4 +1,6 @@
-"""Fit the quote ranker and its gate: `python -m appliance.evaluation.fit_quotes --questions FILE --documents DIR`.
+"""Fit the quote ranker and its gate: `python -m appliance.evaluation.fit_quotes --clinic DIR --clinic DIR`.
+
+A clinic's folder holds documents/ and one or more *.jsonl of questions.
 
 Prints coefficients for assistant/quote_weights.toml and what they would have reached on questions they were not fitted on; a
 person decides. The ranker is a conditional logit (McFadden 1974): of one question's candidates, those that hold every fact
@@ -34,6 +36,7 @@ T = TypeVar("T")
 Floats = NDArray[np.float64]
 
 FOLDS = 5
+STEPS = 600
 
 
 class Example(msgspec.Struct, frozen=True, kw_only=True):
@@ -116,13 +119,27 @@ async def _example(clinic: Clinic, one: Question, sites: Sequence[str]) -> Examp
 
 
 def fitted(found: Sequence[Example], start: Weights, *, penalty: float) -> Weights:
-    """Both parts, fitted on these examples; joining and the threshold stay."""
-    names = [name for name in found[0].candidates[0].features if name != "bias"]
-    ranker = _conditional_logit(found, names, penalty=penalty)
-    with_ranker = msgspec.structs.replace(start, ranker=ranker)
-    gate_names, rows, labels = _gate_rows(found, Quoting(with_ranker))
-    gate = dict(zip(gate_names, _logistic(rows, labels, penalty=penalty).round(3).tolist(), strict=True))
-    return msgspec.structs.replace(with_ranker, gate=gate)
+    """Both parts, fitted on these examples; joining and the threshold stay.
+
+    The gate sees each question as a ranker sees it that was not fitted on it: else it would trust scores too much.
+    """
+    rows, labels = [], []
+    for fold in range(FOLDS):
+        others = [one for i, one in enumerate(found) if i % FOLDS != fold]
+        quoting = Quoting(msgspec.structs.replace(start, ranker=_ranker(others, penalty=penalty)))
+        for one in found[fold::FOLDS]:
+            if one.candidates:
+                rows.append(gate_features(quoting.scored(one.candidates)))
+                labels.append(one.question.answerable and _outcome(one, quoting)[1])
+    names = list(rows[0])
+    gate = _logistic(
+        np.array([[row[name] for name in names] for row in rows]), np.array(labels, float), penalty=penalty
+    )
+    return msgspec.structs.replace(
+        start,
+        ranker=_ranker(found, penalty=penalty),
+        gate=dict(zip(names, gate.round(3).tolist(), strict=True)),
+    )
 
 
 def curve(found: Sequence[Example], start: Weights, *, penalty: float) -> list[tuple[float, float, float, float]]:
@@ -150,42 +167,26 @@ def _at(threshold: float, outcomes: Sequence[tuple[bool, bool, float]]) -> tuple
     return threshold, round(right, 3), round(refused, 3), round(wrongly, 3)
 
 
-def _conditional_logit(found: Sequence[Example], names: Sequence[str], *, penalty: float) -> dict[str, float]:
+def _ranker(found: Sequence[Example], *, penalty: float) -> dict[str, float]:
+    """The conditional logit's weights."""
     usable = [one for one in found if any(one.right) and not all(one.right)]
-    groups = [
-        (np.array([[each.features[name] for name in names] for each in one.candidates]), np.array(one.right))
-        for one in usable
-    ]
+    names = [name for name in usable[0].candidates[0].features if name != "bias"]
+    rows = np.array([[each.features[name] for name in names] for one in usable for each in one.candidates])
+    right = np.array([each for one in usable for each in one.right])
+    counts = [len(one.candidates) for one in usable]
+    starts, group = np.cumsum([0, *counts[:-1]]), np.repeat(np.arange(len(usable)), counts)
     weights = np.zeros(len(names))
     moment, square = np.zeros_like(weights), np.zeros_like(weights)
-    for step in range(1, 1501):  # Adam (Kingma and Ba 2015); the function is smooth and tiny
-        gradient = -2 * penalty * weights
-        for rows, right in groups:
-            gradient += _pull(rows, right, weights)
+    for step in range(1, STEPS + 1):  # Adam (Kingma and Ba 2015); the function is smooth and tiny
+        scores = rows @ weights
+        odds = np.exp(scores - np.maximum.reduceat(scores, starts)[group])
+        among_all = odds / np.add.reduceat(odds, starts)[group]
+        among_right = odds * right / np.add.reduceat(odds * right, starts)[group]
+        gradient = (among_right - among_all) @ rows - 2 * penalty * weights
         moment = 0.9 * moment + 0.1 * gradient
         square = 0.999 * square + 0.001 * gradient**2
-        weights += 0.03 * (moment / (1 - 0.9**step)) / (np.sqrt(square / (1 - 0.999**step)) + 1e-9)
+        weights += 0.04 * (moment / (1 - 0.9**step)) / (np.sqrt(square / (1 - 0.999**step)) + 1e-9)
     return dict(zip(names, weights.round(3).tolist(), strict=True))
-
-
-def _pull(rows: Floats, right: NDArray[np.bool_], weights: Floats) -> Floats:
-    """The gradient of the log of the share that the right candidates have."""
-    odds = np.exp(rows @ weights - (rows @ weights).max())
-    among_all, among_right = odds / odds.sum(), odds * right / (odds * right).sum()
-    pull: Floats = (among_right - among_all) @ rows
-    return pull
-
-
-def _gate_rows(found: Sequence[Example], quoting: Quoting) -> tuple[list[str], Floats, Floats]:
-    rows, labels = [], []
-    for one in found:
-        if not one.candidates:
-            continue
-        features = gate_features(quoting.scored(one.candidates))
-        rows.append(features)
-        labels.append(one.question.answerable and _outcome(one, quoting)[1])
-    names = list(rows[0])
-    return names, np.array([[row[name] for name in names] for row in rows]), np.array(labels, float)
 
 
 def _logistic(rows: Floats, labels: Floats, *, penalty: float) -> Floats:
@@ -210,13 +211,15 @@ def _holds_answer(question: Question, text: str) -> bool:
 
 
 @click.command()
-@click.option("--questions", "files", type=click.Path(path_type=Path), multiple=True)
-@click.option("--documents", type=click.Path(path_type=Path))
+@click.option("--clinic", "clinics", type=click.Path(path_type=Path), multiple=True, help="documents/ and *.jsonl.")
 @click.option("--xquad", type=click.Path(path_type=Path), help="XQuAD's folder, to learn from strangers too.")
-@click.option("--penalty", default=0.3, show_default=True)
-def main(files: Sequence[Path], documents: Path | None, xquad: Path | None, penalty: float) -> None:
+@click.option("--penalty", default=0.1, show_default=True)
+def main(clinics: Sequence[Path], xquad: Path | None, penalty: float) -> None:
     """Fit and show."""
-    found = asyncio.run(examples([one for file in files for one in questions(file)], documents)) if documents else []
+    found: list[Example] = []
+    for clinic in clinics:
+        asked = [one for file in sorted(clinic.glob("*.jsonl")) for one in questions(file)]
+        found += asyncio.run(examples(asked, clinic / "documents"))
     if xquad:
         found += asyncio.run(xquad_examples(xquad))
     start = Weights.load()

@@ -1,13 +1,14 @@
 """Carry a question's terms into the documents' languages: a front desk's concepts, each in the words of four languages.
 
-The words stand in glossary.toml (and a clinic's own <data>/glossary.toml). Translates nothing that a patient reads.
+The words stand in glossary*.toml (and a clinic's own <data>/glossary.toml). Translates nothing that a patient reads.
 """
 
 from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Final
@@ -53,15 +54,15 @@ NOTHING_CARRIED: Final = Carried()
 class Glossary:
     """The compiled concepts."""
 
-    def __init__(self, concepts: dict[str, Concept]) -> None:
-        self._concepts = {name: (one, pattern(_all_words(one))) for name, one in concepts.items()}
+    def __init__(self, concepts: Mapping[str, _Compiled]) -> None:
+        self._concepts = concepts
 
     @classmethod
     def load(cls, own: Path | None = None) -> Glossary:
         """Ours, and the clinic's own file where there is one; raises BadConfig with the file and what is wrong."""
-        concepts = _read((resources.files("appliance.knowledge") / "glossary.toml").read_text("utf-8"), "glossary.toml")
+        concepts = _ours()
         if own and own.exists():
-            concepts |= _read(own.read_text("utf-8"), str(own))
+            concepts = {**concepts, **_compiled(_read(own.read_text("utf-8"), str(own)))}
         return cls(concepts)
 
     def concept(self, name: str) -> Carried:
@@ -78,6 +79,23 @@ class Glossary:
             names=frozenset(found),
             concepts=tuple(pattern for _, pattern in found.values()),
         )
+
+
+_Compiled = tuple[Concept, re.Pattern[str]]
+
+
+@cache
+def _ours() -> Mapping[str, _Compiled]:
+    """Compiled once a process: a thousand patterns take a second or two."""
+    concepts: dict[str, Concept] = {}
+    for file in sorted(resources.files("appliance.knowledge").iterdir(), key=lambda file: file.name):
+        if file.name.startswith("glossary") and file.name.endswith(".toml"):
+            concepts |= _read(file.read_text("utf-8"), file.name)
+    return _compiled(concepts)
+
+
+def _compiled(concepts: Mapping[str, Concept]) -> dict[str, _Compiled]:
+    return {name: (one, pattern(_all_words(one))) for name, one in concepts.items()}
 
 
 def _read(text: str, name: str) -> dict[str, Concept]:

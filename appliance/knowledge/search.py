@@ -81,16 +81,28 @@ class Search:
         """The clinic's sites, as its documents name them."""
         return await self._database.read(_sites)
 
+    async def meaning(self, question: str, language: Language) -> Vectors:
+        """The question's vector, one row; for who asks more than once about the same question."""
+        return await self._embedder.queries([question], [language])
+
     async def passages(
-        self, question: str, language: Language, *, scope: Scope | None = None, limit: int = 8, extra_words: str = ""
+        self,
+        question: str,
+        language: Language,
+        *,
+        scope: Scope | None = None,
+        limit: int = 8,
+        extra_words: str = "",
+        meaning: Vectors | None = None,
     ) -> list[Hit]:
         """The best passages in force, best first. Raises Unavailable when the store or the embedder does.
 
         ``extra_words`` join the question for the search by words alone: its terms in the documents' languages.
+        ``meaning`` is the question's vector where it is known already.
         """
         if not question.strip():
             return []
-        vectors = await self._embedder.queries([question], [language])
+        vectors = await self.meaning(question, language) if meaning is None else meaning
         where = scope or Scope()
         return await self._database.read(
             lambda connection: _Looking(connection, vectors, where, self._fusion).hits(

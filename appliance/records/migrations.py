@@ -43,7 +43,13 @@ def m001_first_tables(db: Database) -> None:
         db.conn.execute(statement)
 
 
-STEPS: tuple[Callable[[Database], None], ...] = (m001_first_tables,)
+def m002_signed_answers(db: Database) -> None:
+    """Answers that a clinician or manager has signed; every version is kept."""
+    for statement in _SIGNED:
+        db.conn.execute(statement)
+
+
+STEPS: tuple[Callable[[Database], None], ...] = (m001_first_tables, m002_signed_answers)
 
 MIGRATIONS = Migrations("appliance")
 for _step in STEPS:
@@ -211,5 +217,46 @@ _PEOPLE = (
     """
     CREATE TRIGGER audit_is_not_deleted BEFORE DELETE ON audit
     BEGIN SELECT RAISE(ABORT, 'the audit is never deleted'); END
+    """,
+)
+
+_SIGNED = (
+    """
+    CREATE TABLE signed_answer (
+      number INTEGER PRIMARY KEY AUTOINCREMENT, -- grows with every change: the newest number is the edition
+      id TEXT NOT NULL,
+      version INTEGER NOT NULL,
+      withdrawn INTEGER NOT NULL CHECK (withdrawn IN (0, 1)),
+      signed_by TEXT NOT NULL,
+      role TEXT NOT NULL,
+      signed_on TEXT NOT NULL,
+      valid_from TEXT NOT NULL,
+      valid_until TEXT NOT NULL,
+      review_by TEXT NOT NULL,
+      site TEXT,
+      words TEXT NOT NULL,                  -- JSON: for each language the questions and the answer
+      put_by TEXT NOT NULL,                 -- who brought it in, or withdrew it
+      put_at TEXT NOT NULL,
+      UNIQUE (id, version)
+    ) STRICT
+    """,
+    """
+    CREATE TRIGGER signed_answer_is_not_changed BEFORE UPDATE ON signed_answer
+    BEGIN SELECT RAISE(ABORT, 'a signed answer is never changed: a new version takes its place'); END
+    """,
+    """
+    CREATE TRIGGER signed_answer_is_not_deleted BEFORE DELETE ON signed_answer
+    BEGIN SELECT RAISE(ABORT, 'a signed answer is never deleted: it is withdrawn'); END
+    """,
+    # Of the versions that may answer; the embedder by name, because vectors of two embedders cannot be compared.
+    """
+    CREATE TABLE signed_question (
+      answer INTEGER NOT NULL REFERENCES signed_answer,
+      language TEXT NOT NULL,
+      text TEXT NOT NULL,
+      embedder TEXT NOT NULL,
+      vector BLOB NOT NULL,                 -- float32
+      PRIMARY KEY (answer, language, text)
+    ) STRICT, WITHOUT ROWID
     """,
 )

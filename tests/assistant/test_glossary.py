@@ -14,7 +14,8 @@ from appliance.knowledge.wording import pattern
 from appliance.knowledge.words import fold
 from appliance.message import LANGUAGES
 
-OURS = tomllib.loads((resources.files("appliance.knowledge") / "glossary.toml").read_text("utf-8"))
+FILES = sorted(Path(str(resources.files("appliance.knowledge"))).glob("glossary*.toml"))
+OURS = {name: words for file in FILES for name, words in tomllib.loads(file.read_text("utf-8")).items()}
 
 
 @pytest.fixture(scope="module")
@@ -25,6 +26,10 @@ def glossary() -> Glossary:
 @pytest.fixture
 def own(tmp_path: Path) -> Path:
     return tmp_path / "glossary.toml"
+
+
+def test_no_concept_stands_in_two_files():
+    assert len(OURS) == sum(len(tomllib.loads(file.read_text("utf-8"))) for file in FILES)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -6,6 +6,7 @@ from contextlib import aclosing
 
 import pytest
 
+from appliance.assistant.grounding import Grounding
 from appliance.assistant.prompt import prompt, written_answer
 from appliance.knowledge import Passage, Sentence
 from appliance.knowledge.search import Hit, SentenceHit
@@ -35,6 +36,7 @@ def hit(number: int, *sentences: str, language: Language = "en") -> Hit:
     return Hit(passage=passage, score=1.0, dense=0.5, words=0.0, sentences=tuple(parts))
 
 
+GROUNDING = Grounding.load()
 HITS = [
     hit(1, "Cherry grapes melons olives."),
     hit(2, "Bread costs $3.", "Butter costs $5."),
@@ -47,7 +49,7 @@ async def written(text: str, language: Language = "en", hits: list[Hit] | None =
     """Each sentence with the document and the quote that it left with."""
     chat = ScriptedChat()
     chat.enqueue(text)
-    async with aclosing(written_answer("?", language, hits=hits or HITS, model=chat)) as answer:
+    async with aclosing(written_answer("?", language, hits=hits or HITS, model=chat, grounding=GROUNDING)) as answer:
         parts = [part async for part in answer]
     said = [part.text.strip() for part in parts if isinstance(part, Text)]
     cited = [part for part in parts if isinstance(part, Citation)]
@@ -62,8 +64,8 @@ async def written(text: str, language: Language = "en", hits: list[Hit] | None =
         ("Butter costs $5.", "d2", "Butter costs $5."),
         ("Butter costs $5 [1].", "d2", "Butter costs $5."),  # the wrong number named, borne out all the same
         ("Butter costs $5 [1] [2].", "d2", "Butter costs $5."),
-        ("Alpha mango papaya lychee [3].", "d3", "Alpha beta gamma delta."),
-        ("Alpha beta mango papaya.", "d3", "Alpha beta gamma delta."),
+        ("Alpha beta gamma delta [3].", "d3", "Alpha beta gamma delta."),
+        ("Delta gamma beta alpha.", "d3", "Alpha beta gamma delta."),
     ],
 )
 async def test_a_sentence_leaves_with_the_passage_it_names_or_with_one_that_bears_it_out(
@@ -79,6 +81,8 @@ async def test_a_sentence_leaves_with_the_passage_it_names_or_with_one_that_bear
         "Alpha mango papaya lychee [0].",
         "Alpha mango papaya lychee [4].",  # there are three passages to name
         "Alpha mango papaya lychee [1].",
+        "Alpha mango papaya lychee [3].",
+        "Alpha beta mango papaya.",
         "Mango papaya lychee guava [3].",
         "Bread costs $4 [2].",
         "Bread costs $3.50 [2].",
@@ -89,11 +93,14 @@ async def test_a_sentence_without_a_source_does_not_leave(text: str):
     assert await written(text) == []
 
 
-async def test_a_sentence_in_another_language_than_its_named_source_leaves_with_its_numbers_checked():
+async def test_a_sentence_in_another_language_than_its_source_leaves_with_its_facts_checked():
     hits = [hit(1, "Bread costs $3.", "Butter costs $5.")]
     assert await written("El pan cuesta $3 [1].", "es", hits) == [("El pan cuesta $3.", "d1", "Bread costs $3.")]
     assert await written("El pan cuesta $4 [1].", "es", hits) == []
-    assert await written("El pan cuesta $3.", "es", hits) == []
+    assert await written("El pan cuesta tres dólares.", "es", hits) == [
+        ("El pan cuesta tres dólares.", "d1", "Bread costs $3.")
+    ]
+    assert await written("No se venden bicicletas.", "es", hits) == []
 
 
 @pytest.mark.parametrize(

@@ -65,10 +65,11 @@ async def test_what_values_show_of_themselves_hides_the_words(clinic: Appliance)
     conversation, _ = await clinic.conversations.create("terminal")
     one = message(f"How much is a sports physical? {CANARY}", conversation)
     chat = ScriptedChat()
-    chat.enqueue(f"A sports physical costs $40 {CANARY} [1].")
+    chat.enqueue("A sports physical costs $40 [1].")
     said = await answered(clinic.writing(chat), one)
     assert said.kind == "generated"
     turns = await clinic.history(conversation)
     everything = [one, *said.parts, *turns, *chat.history[0]]
-    assert CANARY not in repr(everything) and CANARY in turns[0].text and CANARY in turns[1].text
+    assert CANARY not in repr(everything) and CANARY in turns[0].text
+    assert "physical costs" not in repr(everything) and "physical costs" in turns[1].text
     assert all("$40" not in repr(part) for part in said.parts if isinstance(part, Citation))
