@@ -146,10 +146,14 @@ async def _questions(
         sources=sources,
         progress=lambda done, total: progress(done, total, "questions"),
     )
-    return {
-        code: {name: found[name] for name in ("right", "must_not", "refused") if found[name] is not None}
-        for code, found in report["by_lang"].items()
-    }
+    figures = {}
+    for code, found in report["by_lang"].items():
+        figures[code] = {name: found[name] for name in ("must_not", "refused") if found[name] is not None}
+        own = [row for row in report["rows"] if row.lang == code and row.answerable]
+        # where it wrote nothing that the sources bear out, a quote stands: right, but no merit of the model's
+        if (right := share(row.verdict == "right" and row.kind == "generated" for row in own)) is not None:
+            figures[code]["right"] = right
+    return figures
 
 
 async def _alarms(

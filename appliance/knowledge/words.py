@@ -10,7 +10,11 @@ from typing import Final
 from opencc import OpenCC
 
 _HAN_RUN: Final = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]+")
-_SIMPLIFIED: Final = OpenCC("t2s")
+_HAN: Final = "\n".join(map(chr, range(0x3400, 0xA000)))
+# Character by character and twice over, so that folding what is folded changes nothing: 薴 becomes 苧, and that 苎.
+_SIMPLIFIED: Final = dict(
+    zip(map(ord, _HAN[::2]), (lambda once: once(once(_HAN)))(OpenCC("t2s").convert).split("\n"), strict=True)
+)
 _MARKS_OF_LATIN: Final = re.compile(r"(?<=[a-z])[\u0300-\u036f]+")
 _NUKTA: Final = "\u093c"
 # Chandrabindu and anusvara are written for each other everywhere (कहाँ/कहां), so both fold to anusvara.
@@ -23,9 +27,8 @@ def fold(text: str) -> str:
     'Sábado' and 'sabado' become one, and so do 禮拜 and 礼拜. Devanagari vowel signs stay: they are letters of the word,
     not accents.
     """
-    if _HAN_RUN.search(text):
-        text = _SIMPLIFIED.convert(text)
-    decomposed = unicodedata.normalize("NFD", unicodedata.normalize("NFKC", text).casefold())
+    composed = unicodedata.normalize("NFKC", text).casefold().translate(_SIMPLIFIED)
+    decomposed = unicodedata.normalize("NFD", composed)
     folded = _MARKS_OF_LATIN.sub("", decomposed.replace(_NUKTA, ""))
     return unicodedata.normalize("NFC", folded).translate(_CHANDRABINDU_TO_ANUSVARA)
 
