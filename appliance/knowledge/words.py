@@ -10,11 +10,16 @@ from typing import Final
 from opencc import OpenCC
 
 _HAN_RUN: Final = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]+")
-_HAN: Final = "\n".join(map(chr, range(0x3400, 0xA000)))
-# Character by character and twice over, so that folding what is folded changes nothing: 薴 becomes 苧, and that 苎.
-_SIMPLIFIED: Final = dict(
-    zip(map(ord, _HAN[::2]), (lambda once: once(once(_HAN)))(OpenCC("t2s").convert).split("\n"), strict=True)
-)
+_HAN: Final = range(0x3400, 0xA000)
+
+
+def _simplified() -> dict[int, str]:
+    """Character by character and twice over, so that folding what is folded changes nothing: 薴 becomes 苧, and that 苎."""
+    once = OpenCC("t2s").convert
+    return dict(zip(_HAN, once(once("\n".join(map(chr, _HAN)))).split("\n"), strict=True))
+
+
+_SIMPLIFIED: Final = _simplified()
 _MARKS_OF_LATIN: Final = re.compile(r"(?<=[a-z])[\u0300-\u036f]+")
 _NUKTA: Final = "\u093c"
 # Chandrabindu and anusvara are written for each other everywhere (कहाँ/कहां), so both fold to anusvara.
