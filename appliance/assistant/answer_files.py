@@ -29,7 +29,7 @@ def read(name: str, data: bytes) -> list[SignedAnswer]:
     try:
         text = data.decode("utf-8-sig")
         rows = _csv_rows(text) if _format(name) == ".csv" else _toml_rows(text)
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError, csv.Error) as wrong:
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError, csv.Error, _Amiss) as wrong:
         raise BadInput(f"{name}: {wrong}") from wrong
     answers = [_answer(row, f"{name}, {row.get('id') or f'answer {place}'}") for place, row in enumerate(rows, start=1)]
     names = [one.id for one in answers]
@@ -52,13 +52,19 @@ def _format(name: str) -> str:
     return ending
 
 
+class _Amiss(Exception):
+    """What is wrong in a file, before its name is put in front."""
+
+
 # ---- TOML -------------------------------------------------------------------------------------------------------------
 
 
 def _toml_rows(text: str) -> list[dict[str, Any]]:
-    rows = tomllib.loads(text).get("answer", [])
-    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise BadInput("signed answers stand one after the other, each under [[answer]]")
+    file = tomllib.loads(text)
+    rows = file.pop("answer", None)
+    if file or not rows or not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        beside = f"; this does not belong there: {', '.join(file)}" if file else ""
+        raise _Amiss(f"signed answers stand one after the other, each under [[answer]], and nothing else{beside}")
     return rows
 
 
@@ -90,18 +96,20 @@ def _csv_rows(text: str) -> list[dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     lines = csv.DictReader(io.StringIO(text, newline=""), strict=True)
     if list(lines.fieldnames or []) != list(_COLUMNS):
-        raise BadInput(f"the first line must be: {','.join(_COLUMNS)}")
+        raise _Amiss(f"the first line must be: {','.join(_COLUMNS)}")
     for line in lines:
         place = f"line {lines.line_num}"
         if None in line or None in line.values():
-            raise BadInput(f"{place} has not {len(_COLUMNS)} columns")
+            raise _Amiss(f"{place} has not {len(_COLUMNS)} columns")
         once = {name: line[name] for name in _SAID_ONCE if line[name]}
         row = found.setdefault(line["id"], once)
         if {name: row.get(name) for name in _SAID_ONCE} != {name: once.get(name) for name in _SAID_ONCE}:
-            raise BadInput(f"{place}: signer, days and site must be the same for every language of {line['id']}")
+            raise _Amiss(f"{place}: signer, days and site must be the same for every language of {line['id']}")
         if line["language"] not in LANGUAGES or line["language"] in row:
-            raise BadInput(f"{place}: language is one of {', '.join(LANGUAGES)}, each once for {line['id']}")
+            raise _Amiss(f"{place}: language is one of {', '.join(LANGUAGES)}, each once for {line['id']}")
         row[line["language"]] = {"questions": line["questions"].split("\n"), "answer": line["answer"]}
+    if not found:
+        raise _Amiss("it holds no answer below its first line")
     return list(found.values())
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Sequence
 from datetime import date, timedelta
 from operator import methodcaller
@@ -300,6 +301,7 @@ ANSWERS = st.lists(
         zh=WORDING,
         hi=st.none() | WORDING,
     ),
+    min_size=1,
     max_size=3,
     unique_by=lambda one: one.id,
 )
@@ -343,6 +345,24 @@ async def test_a_file_with_a_mistake_is_refused_with_the_place(old: str, new: st
     assert old in text
     with pytest.raises(BadInput, match=r"answers\.toml") as refused:
         read("answers.toml", text.replace(old, new).encode())
+    assert told in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "told"),
+    [
+        ("empty.toml", "", "each under [[answer]]"),
+        ("settings.toml", "[clinic]\nname = 'Cedar'\n", "does not belong there: clinic"),
+        ("typo.toml", "[[answers]]\nid = 'a'\n", "does not belong there: answers"),
+        ("one.toml", "[answer]\nid = 'a'\n", "each under [[answer]]"),
+        ("empty.csv", "", "the first line must be"),
+        ("heading.csv", written("a.csv", []).decode(), "holds no answer"),
+        ("answers.txt", "id", "are kept in .toml or .csv"),
+    ],
+)
+async def test_a_file_without_answers_is_refused_by_name(name: str, text: str, told: str):
+    with pytest.raises(BadInput, match=re.escape(name)) as refused:
+        read(name, text.encode())
     assert told in str(refused.value)
 
 

@@ -211,8 +211,9 @@ async def test_the_model_is_asked_to_answer_in_the_patients_language(clinic: App
 async def test_neither_red_flags_nor_what_is_declined_nor_small_talk_is_shown_to_a_model(clinic: Appliance, text: str):
     chat = ScriptedChat()
     chat.enqueue("A model's word.")
+    heard = len(clinic.ear.heard)
     said = await asked(clinic, chat, text)
-    assert chat.history == [] and text not in clinic.ear.heard
+    assert chat.history == [] and text not in clinic.ear.heard[heard:]
     assert said.kind in ("emergency", "declined", "contact", "greeting") and "model" not in said.text
 
 
