@@ -19,13 +19,14 @@ from appliance.api.http import Parts as FrontDoor
 from appliance.api.http import create_http
 from appliance.api.server import serve as listen
 from appliance.assistant.alarm import EMBEDDER, Alarm
-from appliance.assistant.answer import Assistant, ClinicFacts, Parts, Speaker
+from appliance.assistant.answer import Assistant, Parts, Speaker
 from appliance.assistant.approved import Approved
 from appliance.assistant.contact import Contact
 from appliance.assistant.grounding import Grounding
 from appliance.assistant.language import Phrases
 from appliance.assistant.likeness import Reader
 from appliance.assistant.quote import Quoting, Weights
+from appliance.assistant.saying import Saying
 from appliance.assistant.smalltalk import Smalltalk
 from appliance.assistant.triage import Triage
 from appliance.channels.live import Live
@@ -312,8 +313,7 @@ def _assistant(clinic: Clinic, speaker: Speaker) -> Assistant:
             approved=clinic.approved,
             conversations=clinic.conversations,
             speaker=speaker,
-            phrases=clinic.phrases,
-            clinic=ClinicFacts(country=settings.country, emergency_number=settings.emergency_number),
+            saying=Saying(clinic.phrases, country=settings.country, emergency_number=settings.emergency_number),
         )
     )
 

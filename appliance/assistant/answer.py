@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from typing import Final, Protocol, TypeVar
@@ -17,29 +16,25 @@ from typing import Final, Protocol, TypeVar
 import msgspec
 
 from appliance.assistant.alarm import Alarm
-from appliance.assistant.approved import Approved, Asking, Match
+from appliance.assistant.approved import Approved, Asking
 from appliance.assistant.contact import Contact
 from appliance.assistant.grounding import Grounding
-from appliance.assistant.language import Phrases, answering_language
+from appliance.assistant.language import answering_language
 from appliance.assistant.prompt import written_answer
-from appliance.assistant.quote import Candidate, Quote, Quoting, citation
+from appliance.assistant.quote import Quote, Quoting
+from appliance.assistant.saying import Saying
 from appliance.assistant.smalltalk import Smalltalk, Topic
-from appliance.assistant.triage import RedFlag, Triage, script
+from appliance.assistant.triage import RedFlag, Triage
 from appliance.conversations.turns import Conversations
 from appliance.errors import ApplianceError, Busy, Unavailable
 from appliance.knowledge.glossary import Carried, Glossary
 from appliance.knowledge.search import Hit, Scope, Search
 from appliance.message import (
     AnswerKind,
-    Call,
     Language,
     Message,
-    Notice,
     Opening,
     Part,
-    Signature,
-    Text,
-    Voice,
 )
 from models import ChatModel, ModelBusy, ModelError, Vectors
 
@@ -59,13 +54,6 @@ class Speaker(Protocol):
     def qualified(self, language: Language) -> ChatModel | None: ...
 
 
-class ClinicFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """What the pipeline needs to know of the clinic's settings."""
-
-    country: str
-    emergency_number: str
-
-
 class Parts(msgspec.Struct, frozen=True, kw_only=True):
     """The collaborators of the pipeline, joined in app.py."""
 
@@ -80,8 +68,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     approved: Approved
     conversations: Conversations
     speaker: Speaker
-    phrases: Phrases
-    clinic: ClinicFacts
+    saying: Saying
 
 
 class Assistant:
@@ -105,7 +92,9 @@ class Assistant:
             new = await _kept(conversations.begin(message), urgent=urgent)
         except Unavailable as error:
             log.error("record=failed error=%s reason=%s", type(error).__name__, error)
-            for part in self._trouble(message, opened=False, busy=isinstance(error, Busy)):
+            for part in self._with.saying.trouble(
+                answering_language(message), opened=False, busy=isinstance(error, Busy)
+            ):
                 yield part
             return
         if new is False and (earlier := await conversations.answer(message.conversation, message.id)):
@@ -135,7 +124,9 @@ class Assistant:
                     yield part
         except (ApplianceError, ModelError) as error:
             log.error("answer=failed error=%s reason=%s", type(error).__name__, error)
-            for part in self._trouble(message, opened=opened, busy=isinstance(error, Busy | ModelBusy)):
+            for part in self._with.saying.trouble(
+                answering_language(message), opened=opened, busy=isinstance(error, Busy | ModelBusy)
+            ):
                 yield part
 
     async def _parts(self, message: Message) -> AsyncGenerator[Part, None]:
@@ -150,7 +141,7 @@ class Assistant:
         else:
             asking = await self._asking(message, meaning)
             if signed := await self._with.approved.match(asking):
-                ready = self._signed(signed, asking.language)
+                ready = self._with.saying.signed(signed, asking.language)
             else:
                 async with aclosing(self._from_documents(message, asking)) as parts:
                     async for part in parts:
@@ -189,7 +180,7 @@ class Assistant:
                     yield part
             return
         if quote:
-            ready = self._quoted(quote, language)
+            ready = self._with.saying.quoted(quote, language)
         elif carried.names and carried.names <= OF_THE_WHOLE_CLINIC:
             ready = await self._told("contact", "contact", message)
         else:
@@ -229,23 +220,19 @@ class Assistant:
                     yield part
         except ModelError as error:
             log.warning("generation=failed model=%s reason=%s", model.name, error)
-        for part in () if wrote else self._quoted(quote, language):
+        for part in () if wrote else self._with.saying.quoted(quote, language):
             yield part
 
     async def _emergency(self, message: Message, flag: RedFlag) -> list[Part]:
         """Fixed words; staff are told through the alert."""
         language = answering_language(message, hint=flag.language)
-        clinic = self._with.clinic
-        words = script(flag.kind, language, country=clinic.country, emergency_number=clinic.emergency_number)
         await _kept(self._with.conversations.alert(message.conversation, flag.kind, language), urgent=True)
-        calls = [Call(label=label, number=number, urgent=True) for label, number in words.calls]
-        return [Opening(kind="emergency", language=language), *_words(words.text), *calls]
+        return self._with.saying.emergency(flag.kind, language)
 
     async def _without_documents(self, topic: Topic, message: Message) -> list[Part]:
         """A greeting, thanks, a wish for a person, or something we must never answer."""
-        language = answering_language(message)
         if topic in ("greeting", "thanks"):
-            return [Opening(kind="greeting", language=language), *_words(self._say(topic, language))]
+            return self._with.saying.greeting(topic, answering_language(message))
         if topic == "person":
             return await self._told("contact", "contact", message)
         return await self._told("declined", f"declined_{topic}", message)
@@ -255,63 +242,10 @@ class Assistant:
             yield part
 
     async def _told(self, kind: AnswerKind, key: str, message: Message) -> list[Part]:
-        """A fixed phrase, the number to call, and how to reach the clinic in its documents' own words."""
+        """A fixed phrase, and how to reach the clinic."""
         language = answering_language(message)
         reach = await self._with.contact.find(language, site=message.site)
-        words = self._say(key, language) if kind == "contact" else self._joined(key, language, found=bool(reach.chosen))
-        if kind == "contact" and not reach.chosen:
-            words = self._say("contact_plain", language)
-        parts: list[Part] = [Opening(kind=kind, language=language), *_words(words)]
-        if reach.phone:
-            parts.append(Call(label=self._say("call_clinic", language), number=reach.phone))
-        return [*parts, *self._quotes(reach.chosen, language)]
-
-    def _joined(self, key: str, language: Language, *, found: bool) -> str:
-        space = "" if language == "zh" else " "
-        return self._say(key, language) + space + self._say("reach_us" if found else "reach_us_plain", language)
-
-    def _signed(self, match: Match, language: Language) -> list[Part]:
-        """The signed words as they are, and who has signed them."""
-        signed = match.version.answer
-        signature = Signature(
-            answer=signed.id,
-            version=match.version.version,
-            signed_by=signed.signed_by,
-            role=signed.role,
-            signed_on=signed.signed_on.isoformat(),
-            valid_until=signed.valid_until.isoformat(),
-        )
-        return [Opening(kind="signed", language=language), *_words(match.wording.answer), signature]
-
-    def _quoted(self, quote: Quote, language: Language) -> list[Part]:
-        lead = next((f"lead_{kind}" for kind in ("price", "phone", "place", "time") if kind in quote.asked), "lead")
-        words = _words(self._say(lead, language))
-        return [Opening(kind="quoted", language=language), *words, *self._quotes(quote.chosen, language)]
-
-    def _quotes(self, chosen: Sequence[Candidate], language: Language) -> list[Part]:
-        """The quotes with their citations; before them a word about their language where it is another."""
-        parts: list[Part] = []
-        sources = dict.fromkeys(one.passage.language for one in chosen)
-        if language not in sources:
-            for source in sources:
-                told = self._say("source_language", language, source=self._say(source, language))
-                parts.append(Notice(code="source_language", text=told))
-        for number, one in enumerate(chosen, start=1):
-            theirs = one.passage.language
-            if one.introduction:
-                # It stands further up in the document, outside the cited span, so it is no part of the quote.
-                parts.append(Text(text=f"\n{one.introduction}", language=theirs))
-            parts += [Text(text="\n"), *_words(one.text, voice="quote", language=theirs)]
-            parts.append(citation(one.passage, one.span, text=one.text, number=number))
-        return parts
-
-    def _trouble(self, message: Message, *, opened: bool, busy: bool) -> list[Part]:
-        language = answering_language(message)
-        words = Text(text=("\n" if opened else "") + self._say("busy" if busy else "trouble", language))
-        return [words] if opened else [Opening(kind="trouble", language=language), words]
-
-    def _say(self, key: str, language: Language, **names: str) -> str:
-        return self._with.phrases.say(key, language, **names)
+        return self._with.saying.told(kind, key, language, reach)
 
 
 _Path = Callable[[Message], AsyncGenerator[Part, None]]
@@ -321,14 +255,6 @@ def _alarmed(alarm: Alarm, message: Message, meaning: Vectors | None) -> RedFlag
     """Danger in words that no rule foresaw."""
     kind = None if meaning is None else alarm.kind(meaning)
     return RedFlag(kind=kind, rule="alarm", language=answering_language(message)) if kind else None
-
-
-def _words(text: str, *, voice: Voice = "ours", language: Language | None = None) -> list[Text]:
-    """A text word by word, as it is streamed; Chinese by the character, Hindi and Latin with the space before the word."""
-    return [Text(text=piece, voice=voice, language=language) for piece in _PIECE.findall(text)]
-
-
-_PIECE = re.compile(r"[\u3400-\u9fff][\W_]*|\s*[^\s\u3400-\u9fff]+|\s+")
 
 
 class _Summary(msgspec.Struct, frozen=True, kw_only=True):

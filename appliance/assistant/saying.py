@@ -1,0 +1,103 @@
+"""The words an answer is made of, as parts: fixed phrases, a script, a signed answer, a quote. Pure: asks no store and no model."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from appliance.assistant.approved import Match
+from appliance.assistant.contact import Reach
+from appliance.assistant.language import Phrases
+from appliance.assistant.quote import Candidate, Quote, citation
+from appliance.assistant.redflags.rules import Kind
+from appliance.assistant.triage import script
+from appliance.message import AnswerKind, Call, Language, Notice, Opening, Part, Signature, Text, Voice
+
+
+class Saying:
+    """Makes parts. Every answer but a model's is worded here."""
+
+    def __init__(self, phrases: Phrases, *, country: str, emergency_number: str) -> None:
+        self._phrases = phrases
+        self._country = country
+        self._emergency_number = emergency_number
+
+    def emergency(self, kind: Kind, language: Language) -> list[Part]:
+        """The clinician's fixed words, and whom to call."""
+        words = script(kind, language, country=self._country, emergency_number=self._emergency_number)
+        calls = [Call(label=label, number=number, urgent=True) for label, number in words.calls]
+        return [Opening(kind="emergency", language=language), *_words(words.text), *calls]
+
+    def greeting(self, topic: str, language: Language) -> list[Part]:
+        """A greeting, or thanks."""
+        return [Opening(kind="greeting", language=language), *_words(self._phrases.say(topic, language))]
+
+    def told(self, kind: AnswerKind, key: str, language: Language, reach: Reach) -> list[Part]:
+        """A fixed phrase, the number to call, and how to reach the clinic in its documents' own words."""
+        words = (
+            self._phrases.say(key, language)
+            if kind == "contact"
+            else self._joined(key, language, found=bool(reach.chosen))
+        )
+        if kind == "contact" and not reach.chosen:
+            words = self._phrases.say("contact_plain", language)
+        parts: list[Part] = [Opening(kind=kind, language=language), *_words(words)]
+        if reach.phone:
+            parts.append(Call(label=self._phrases.say("call_clinic", language), number=reach.phone))
+        return [*parts, *self._quotes(reach.chosen, language)]
+
+    def signed(self, match: Match, language: Language) -> list[Part]:
+        """The signed words as they are, and who has signed them."""
+        signed = match.version.answer
+        signature = Signature(
+            answer=signed.id,
+            version=match.version.version,
+            signed_by=signed.signed_by,
+            role=signed.role,
+            signed_on=signed.signed_on.isoformat(),
+            valid_until=signed.valid_until.isoformat(),
+        )
+        return [Opening(kind="signed", language=language), *_words(match.wording.answer), signature]
+
+    def quoted(self, quote: Quote, language: Language) -> list[Part]:
+        lead = next((f"lead_{kind}" for kind in ("price", "phone", "place", "time") if kind in quote.asked), "lead")
+        words = _words(self._phrases.say(lead, language))
+        return [Opening(kind="quoted", language=language), *words, *self._quotes(quote.chosen, language)]
+
+    def _quotes(self, chosen: Sequence[Candidate], language: Language) -> list[Part]:
+        """The quotes with their citations; before them a word about their language where it is another."""
+        parts: list[Part] = []
+        sources = dict.fromkeys(one.passage.language for one in chosen)
+        if language not in sources:
+            for source in sources:
+                told = self._phrases.say("source_language", language, source=self._phrases.say(source, language))
+                parts.append(Notice(code="source_language", text=told))
+        for number, one in enumerate(chosen, start=1):
+            theirs = one.passage.language
+            if one.introduction:
+                # It stands further up in the document, outside the cited span, so it is no part of the quote.
+                parts.append(Text(text=f"\n{one.introduction}", language=theirs))
+            parts += [Text(text="\n"), *_words(one.text, voice="quote", language=theirs)]
+            parts.append(citation(one.passage, one.span, text=one.text, number=number))
+        return parts
+
+    def trouble(self, language: Language, *, opened: bool, busy: bool) -> list[Part]:
+        """Something of ours failed: what to do."""
+        words = Text(text=("\n" if opened else "") + self._phrases.say("busy" if busy else "trouble", language))
+        return [words] if opened else [Opening(kind="trouble", language=language), words]
+
+    def _joined(self, key: str, language: Language, *, found: bool) -> str:
+        space = "" if language == "zh" else " "
+        return (
+            self._phrases.say(key, language)
+            + space
+            + self._phrases.say("reach_us" if found else "reach_us_plain", language)
+        )
+
+
+def _words(text: str, *, voice: Voice = "ours", language: Language | None = None) -> list[Text]:
+    """A text word by word, as it is streamed; Chinese by the character, Hindi and Latin with the space before the word."""
+    return [Text(text=piece, voice=voice, language=language) for piece in _PIECE.findall(text)]
+
+
+_PIECE = re.compile(r"[\u3400-\u9fff][\W_]*|\s*[^\s\u3400-\u9fff]+|\s+")
