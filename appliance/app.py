@@ -7,6 +7,7 @@ import logging
 import tomllib
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager
+from datetime import date
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -18,21 +19,25 @@ from appliance.api.health import Component
 from appliance.api.http import Parts as FrontDoor
 from appliance.api.http import create_http
 from appliance.api.server import serve as listen
-from appliance.assistant.alarm import EMBEDDER, Alarm
+from appliance.assistant import signatures
+from appliance.assistant.alarm import NETWORK, Alarm, Classifier
 from appliance.assistant.answer import Assistant, Parts, Speaker
 from appliance.assistant.approved import Approved
 from appliance.assistant.contact import Contact
+from appliance.assistant.followup import FollowUps
 from appliance.assistant.grounding import Grounding
 from appliance.assistant.language import Phrases
 from appliance.assistant.likeness import Reader
 from appliance.assistant.quote import Quoting, Weights
 from appliance.assistant.saying import Saying
 from appliance.assistant.smalltalk import Smalltalk
+from appliance.assistant.told import Telling
 from appliance.assistant.triage import Triage
 from appliance.channels.live import Live
 from appliance.channels.socket import Sockets
 from appliance.channels.web import ClinicCard, Hours, Web, routes
 from appliance.config import Config
+from appliance.conversations.alerts import Alerts
 from appliance.conversations.turns import Conversations
 from appliance.errors import ApplianceError, BadConfig
 from appliance.knowledge.documents import Limits
@@ -40,12 +45,15 @@ from appliance.knowledge.glossary import Glossary
 from appliance.knowledge.library import Library
 from appliance.knowledge.search import Search
 from appliance.message import LANGUAGES, Language, Message, MessageId, Opening
+from appliance.operations import checks
+from appliance.operations.checks import Check
 from appliance.operations.jobs import Job, scheduled
 from appliance.people.admins import Admins
 from appliance.records import audit
-from appliance.records.database import Database, sole_server
+from appliance.records.database import Database, clinic_day, sole_server
 from appliance.records.keys import derive, master_key
 from models import ChatModel, Embedder
+from models.bitfit import BitFit
 from models.llama import LlamaSettings
 from models.loading import chat_model, embedder
 from models.store import Store
@@ -65,13 +73,15 @@ class Clinic(msgspec.Struct, frozen=True, kw_only=True):
     search: Search
     glossary: Glossary
     quoting: Quoting
+    followups: FollowUps
     grounding: Grounding
     contact: Contact
     approved: Approved
     conversations: Conversations
+    alerts: Alerts
     admins: Admins
     triage: Triage
-    alarm: Alarm | None
+    alarm: Alarm
     smalltalk: Smalltalk
     phrases: Phrases
     qualified: Speaker
@@ -88,23 +98,53 @@ class Models(msgspec.Struct, frozen=True, kw_only=True):
     store: Store
     embedder: Embedder
     chat: ChatModel | None
+    danger: Classifier | None = None
+    """The network behind the red-flag rules; without it the rules and the weighed words work alone."""
 
 
 @asynccontextmanager
 async def open_clinic(config: Config, *, models: Models | None = None) -> AsyncIterator[Clinic]:
     """A clinic with everything joined; models load with their first work. Raises an ApplianceError that says what to do."""
-    directory = Path(config.data.directory)
-    key = derive(await asyncio.to_thread(master_key, directory), f"db:{config.clinic.id}")
-    zone = await asyncio.to_thread(ZoneInfo, config.clinic.timezone)
-    database = await Database.open(directory / f"{config.clinic.id}.db", key, zone=zone)
+    database = await _records(config)
     used = await asyncio.to_thread(installed, config) if models is None else models
     try:
         yield await asyncio.to_thread(_joined, config, database, used)
     finally:
         if used.chat:
             await used.chat.close()
+        if used.danger:
+            await used.danger.close()
         await used.embedder.close()
         await database.close()
+
+
+async def clinic_checks(config: Config) -> list[Check]:
+    """What the clinic's own records tell whoever looks after it; nothing where there are none yet. Loads no model."""
+    if not await asyncio.to_thread(_file(config).exists):
+        return []
+    try:
+        database = await _records(config)
+    except ApplianceError as error:
+        return [checks.records(str(error))]
+    try:
+        open_alerts = await Alerts(database).list()
+        today = date.fromisoformat(await database.read(clinic_day))
+        standings = [(one.answer.id, one.standing(today)) for one in await database.read(signatures.newest)]
+    finally:
+        await database.close()
+    expired, due = ([name for name, now in standings if now == wanted] for wanted in ("expired", "due"))
+    return [checks.alerts([one.opened_at for one in open_alerts]), checks.signed_answers(expired, due)]
+
+
+async def _records(config: Config) -> Database:
+    """The clinic's database, opened."""
+    key = derive(await asyncio.to_thread(master_key, Path(config.data.directory)), f"db:{config.clinic.id}")
+    zone = await asyncio.to_thread(ZoneInfo, config.clinic.timezone)
+    return await Database.open(_file(config), key, zone=zone)
+
+
+def _file(config: Config) -> Path:
+    return Path(config.data.directory) / f"{config.clinic.id}.db"
 
 
 def installed(config: Config) -> Models:
@@ -114,7 +154,7 @@ def installed(config: Config) -> Models:
         threads=config.models.threads, context_tokens=config.models.context_tokens, queue=config.models.queue
     )
     chat = chat_model(config.models.chat, store, settings) if config.models.chat else None
-    return Models(store=store, embedder=embedder(config.models.embedder, store), chat=chat)
+    return Models(store=store, embedder=embedder(config.models.embedder, store), chat=chat, danger=BitFit(NETWORK))
 
 
 def model_store(config: Config) -> Store:
@@ -125,7 +165,7 @@ def model_store(config: Config) -> Store:
 async def serve(config: Config) -> None:
     """Serve patients until SIGTERM or SIGINT; answers under way are finished first. One process a clinic."""
     directory = Path(config.data.directory)
-    with sole_server(directory / f"{config.clinic.id}.db"):
+    with sole_server(_file(config)):
         async with open_clinic(config) as clinic:
             certificate = await asyncio.to_thread(tls, config.server, directory)
             card = await asyncio.to_thread(_card, config, directory)
@@ -168,6 +208,7 @@ class _Served:
             FrontDoor(
                 channels=(*routes(web, self._sockets.hang_up), self._sockets.route()),
                 library=clinic.library,
+                alerts=clinic.alerts,
                 admins=clinic.admins,
                 audit=self._audit,
                 limits=config.limits,
@@ -283,13 +324,15 @@ def _joined(config: Config, database: Database, models: Models) -> Clinic:
         search=search,
         glossary=glossary,
         quoting=quoting,
+        followups=FollowUps(glossary),
         grounding=Grounding.load(glossary, embedder=models.embedder),
         contact=Contact(search, quoting, phrases, glossary, phone=config.clinic.phone),
         approved=Approved(database, models.embedder, Reader(glossary)),
         conversations=Conversations(database),
+        alerts=Alerts(database),
         admins=Admins(database),
         triage=Triage(),
-        alarm=Alarm.load() if models.embedder.name == EMBEDDER else None,
+        alarm=Alarm.load(models.danger),
         smalltalk=Smalltalk.load(),
         phrases=phrases,
         qualified=Qualified(models.store, models.chat),
@@ -308,12 +351,19 @@ def _assistant(clinic: Clinic, speaker: Speaker) -> Assistant:
             search=clinic.search,
             glossary=clinic.glossary,
             quoting=clinic.quoting,
+            followups=clinic.followups,
             grounding=clinic.grounding,
             contact=clinic.contact,
             approved=clinic.approved,
             conversations=clinic.conversations,
+            alerts=clinic.alerts,
             speaker=speaker,
-            saying=Saying(clinic.phrases, country=settings.country, emergency_number=settings.emergency_number),
+            saying=Saying(
+                clinic.phrases,
+                Telling(clinic.glossary),
+                country=settings.country,
+                emergency_number=settings.emergency_number,
+            ),
         )
     )
 

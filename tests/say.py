@@ -24,6 +24,7 @@ from appliance.channels.live import Live
 from appliance.channels.socket import Sockets
 from appliance.channels.web import ClinicCard, Web, routes
 from appliance.config import Config, Data, Limits
+from appliance.conversations.alerts import Alerts
 from appliance.conversations.turns import Conversations, Turn
 from appliance.message import (
     AnswerKind,
@@ -197,9 +198,10 @@ class Appliance:
         """The same assistant with a model that may write."""
         return self.clinic.assistant_with(Unqualified(chat))
 
-    def recording(self, conversations: Conversations) -> Assistant:
+    def recording(self, conversations: Conversations, alerts: Alerts | None = None) -> Assistant:
         """The same assistant with another record."""
-        changed = msgspec.structs.replace(self.clinic, conversations=conversations)
+        kept = alerts or self.clinic.alerts
+        changed = msgspec.structs.replace(self.clinic, conversations=conversations, alerts=kept)
         return changed.assistant_with(self.clinic.qualified)
 
     async def history(self, conversation: ConversationId) -> list[Turn]:
@@ -376,6 +378,7 @@ def _doors(
         FrontDoor(
             channels=(*routes(web, sockets.hang_up), sockets.route()),
             library=clinic.library,
+            alerts=clinic.alerts,
             admins=clinic.admins,
             audit=_no_audit,
             limits=config.limits,

@@ -4,7 +4,7 @@
 /**
  * @typedef {"quoted"|"signed"|"generated"|"unknown"|"declined"|"greeting"|"emergency"|"contact"|"trouble"} Kind
  * @typedef {{type: "opening", kind: Kind, language: string}} Opening
- * @typedef {{type: "text", text: string, voice?: "ours"|"quote"|"written", language?: string|null}} Words
+ * @typedef {{type: "text", text: string, voice?: "ours"|"told"|"quote"|"written", language?: string|null, cites?: number|null}} Words
  * @typedef {{type: "citation", number: number, document: string, revision: number, title: string, heading?: string[], page?: number|null,
  *   language: string, span: {start: number, end: number}, quote: string, valid_from?: string|null}} Citation
  * @typedef {{type: "signature", answer: string, version: number, signed_by: string, role: string, signed_on: string, valid_until: string}} Signature

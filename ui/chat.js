@@ -116,6 +116,12 @@ function recallTurn({ message_id, role, parts, text, kind, language: spoken, com
   all.forEach((piece) => made.add(piece));
   made.end(complete);
   if (made.kind === "emergency") bar.pin(made, made.said?.calls ?? []);
+  else afterEmergency(made, complete);
+}
+
+/** Every answer reminds of an emergency until the clinic closes it; one that failed says nothing about that. @param {AssistantTurn} turn @param {boolean} complete */
+function afterEmergency(turn, complete) {
+  if (complete && turn.kind !== "emergency" && turn.kind !== "trouble") bar.later(turn, turn.said?.calls ?? []);
 }
 
 /** A question without an answer: it is still being said, or due. @param {string} id */
@@ -182,6 +188,7 @@ function opened(id, { kind, language: spoken }) {
 function end(id, complete) {
   const turn = answers.get(id);
   turn?.end(complete);
+  if (turn) afterEmergency(turn, complete);
   alarm(id);
   if (complete && turn?.kind !== "emergency") politely(word("answer_ready"), language());
   settle();

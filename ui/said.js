@@ -42,7 +42,7 @@ export class Said {
     else if (part.type === "text") this.#text(part);
     else if (part.type === "citation") this.#cite(part);
     else if (part.type === "signature") this.#sign(part);
-    else if (part.type === "notice") this.#notice(part.text);
+    else if (part.type === "notice") this.#notice(part);
     else if (part.type === "call") this.#call(part);
   }
 
@@ -55,7 +55,7 @@ export class Said {
   /** The answer as plain text with its sources below, for the clipboard. */
   plain() {
     const said = this.#parts.map((part) => {
-      if (part.type === "text") return part.text;
+      if (part.type === "text") return part.cites ? `${part.text} [${part.cites}]` : part.text;
       if (part.type === "citation") return ` [${part.number}]\n`;
       if (part.type === "signature") return `\n${word("signed_line", signer(part))}\n`;
       if (part.type === "notice") return `\n${part.text}\n`;
@@ -72,7 +72,7 @@ export class Said {
   }
 
   /** @param {import("./api.js").Words} part */
-  #text({ text, voice = "ours", language }) {
+  #text({ text, voice = "ours", language, cites }) {
     const spoken = language ?? this.#language;
     const lines = voice === "quote" ? [text] : text.split(/\n+/);
     lines.forEach((line, index) => {
@@ -83,6 +83,7 @@ export class Said {
       this.#paragraph.text.appendData(this.#paragraph.text.length || this.#paragraph.chips ? line : line.trimStart());
       this.#listen(line, spoken);
     });
+    if (cites) this.#mark(cites);
   }
 
   /** @param {string} voice @param {string} language @returns {Paragraph} */
@@ -99,13 +100,9 @@ export class Said {
     this.#hear();
   }
 
-  /** A number where the words end, and a button below the paragraph. @param {Citation} citation */
+  /** Its number where the words end, and a button below the paragraph. @param {Citation} citation */
   #cite(citation) {
-    const paragraph = this.#paragraph ?? this.#begin("ours", this.#language);
-    paragraph.text.data = paragraph.text.data.trimEnd();
-    const next = document.createTextNode("");
-    paragraph.box.append(element("sup", { "aria-hidden": "true" }, `\u2060${citation.number}`), next); // word joiner: never alone on a line
-    paragraph.text = next;
+    const paragraph = this.#mark(citation.number);
     if (!paragraph.chips) {
       paragraph.chips = element("div", { class: "chips" });
       paragraph.box.after(paragraph.chips);
@@ -113,6 +110,16 @@ export class Said {
     paragraph.chips.append(this.#chip(citation));
     this.#paragraph = paragraph.voice === "quote" ? null : paragraph;
     this.#hear();
+  }
+
+  /** A source's number where the words end. @param {number} number @returns {Paragraph} */
+  #mark(number) {
+    const paragraph = this.#paragraph ?? this.#begin("ours", this.#language);
+    paragraph.text.data = paragraph.text.data.trimEnd();
+    const next = document.createTextNode("");
+    paragraph.box.append(element("sup", { "aria-hidden": "true" }, `\u2060${number}`), next); // word joiner: never alone on a line
+    paragraph.text = next;
+    return paragraph;
   }
 
   /** @param {Citation} citation */
@@ -134,10 +141,11 @@ export class Said {
     this.listener.heard(words.textContent ?? "", language());
   }
 
-  /** @param {string} text */
-  #notice(text) {
+  /** @param {import("./api.js").Notice} notice */
+  #notice({ code, text }) {
     this.#close();
-    this.root.append(element("p", { class: "notice" }, icon("info"), element("span", {}, text)));
+    const urgent = code === "emergency";
+    this.root.append(element("p", { class: urgent ? "notice urgent" : "notice" }, icon(urgent ? "alert" : "info"), element("span", {}, text)));
     this.listener.heard(text, this.#language);
   }
 

@@ -70,7 +70,7 @@ def documents(library: Library, admins: Admins, audit: Audit, limits: Limits) ->
             "/api/admin/documents",
             route_handlers=[listed, learnt, removed],
             dependencies=shared,
-            guards=[_admins_only(admins)],
+            guards=[admins_only(admins)],
             request_max_body_size=limits.upload_mb * MEGABYTE + FORM_BYTES,
             security=[{"admin": []}],
             tags=["documents"],
@@ -138,7 +138,7 @@ async def removed(
     await library.remove(found.id)
 
 
-def _admins_only(admins: Admins) -> Callable[[ASGIConnection[Any, Any, Any, Any], BaseRouteHandler], Awaitable[None]]:
+def admins_only(admins: Admins) -> Callable[[ASGIConnection[Any, Any, Any, Any], BaseRouteHandler], Awaitable[None]]:
     async def guard(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
         """Before a byte of the body is read."""
         connection.scope["user"] = await admin_of(connection, admins)

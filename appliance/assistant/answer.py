@@ -18,6 +18,7 @@ import msgspec
 from appliance.assistant.alarm import Alarm
 from appliance.assistant.approved import Approved, Asking
 from appliance.assistant.contact import Contact
+from appliance.assistant.followup import EARLIER, FollowUps, Understood
 from appliance.assistant.grounding import Grounding
 from appliance.assistant.language import answering_language
 from appliance.assistant.prompt import written_answer
@@ -25,10 +26,12 @@ from appliance.assistant.quote import Quote, Quoting
 from appliance.assistant.saying import Saying
 from appliance.assistant.smalltalk import Smalltalk, Topic
 from appliance.assistant.triage import RedFlag, Triage
+from appliance.conversations.alerts import Alerts, Flag
 from appliance.conversations.turns import Conversations
 from appliance.errors import ApplianceError, Busy, Unavailable
 from appliance.knowledge.glossary import Carried, Glossary
 from appliance.knowledge.search import Hit, Scope, Search
+from appliance.languages import detect
 from appliance.message import (
     AnswerKind,
     Language,
@@ -36,7 +39,7 @@ from appliance.message import (
     Opening,
     Part,
 )
-from models import ChatModel, ModelBusy, ModelError, Vectors
+from models import ChatModel, ModelBusy, ModelError
 
 log = logging.getLogger(__name__)
 
@@ -58,15 +61,17 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     """The collaborators of the pipeline, joined in app.py."""
 
     triage: Triage
-    alarm: Alarm | None
+    alarm: Alarm
     smalltalk: Smalltalk
     search: Search
     glossary: Glossary
     quoting: Quoting
+    followups: FollowUps
     grounding: Grounding
     contact: Contact
     approved: Approved
     conversations: Conversations
+    alerts: Alerts
     speaker: Speaker
     saying: Saying
 
@@ -85,9 +90,18 @@ class Assistant:
         """How to reach a person, for a patient who presses the button instead of asking."""
         return self._recorded(message, self._to_a_person)
 
+    def partial(self, text: str) -> RedFlag | None:
+        """Danger in what is said so far, by the rules and the weighed words. Needs no model and records nothing."""
+        if flag := self._with.triage.red_flag(text):
+            return flag
+        kind = self._with.alarm.heard(text)
+        return RedFlag(kind=kind, rule="alarm", language=detect(text)) if kind else None
+
     async def _recorded(self, message: Message, path: _Path) -> AsyncGenerator[Part, None]:
         conversations = self._with.conversations
-        urgent = self._with.triage.red_flag(message.text) is not None
+        flag = self.partial(message.text)
+        standing = () if flag else await self._with.alerts.standing(message.conversation)
+        urgent = bool(flag or standing)
         try:
             new = await _kept(conversations.begin(message), urgent=urgent)
         except Unavailable as error:
@@ -106,8 +120,9 @@ class Assistant:
         try:
             async with aclosing(self._safely(message, path)) as parts:
                 async for part in parts:
-                    said.append(part)
-                    yield part
+                    for each in (part, *self._reminder(part, standing)):
+                        said.append(each)
+                        yield each
             complete = True
         finally:
             summary = _summary(said, message)
@@ -129,45 +144,59 @@ class Assistant:
             ):
                 yield part
 
+    def _reminder(self, part: Part, standing: Sequence[str]) -> Sequence[Part]:
+        """While an alert is open, how to get help comes right after the opening; an emergency's own words say it in full."""
+        if not standing or not isinstance(part, Opening) or part.kind == "emergency":
+            return ()
+        return self._with.saying.reminder(standing, part.language)
+
     async def _parts(self, message: Message) -> AsyncGenerator[Part, None]:
-        flag, meaning = self._with.triage.red_flag(message.text), None
-        if flag is None and (alarm := self._with.alarm):
-            meaning = await self._meaning(message)
-            flag = _alarmed(alarm, message, meaning)
-        if flag:
+        if flag := self.partial(message.text) or await self._alarmed(message):
             ready: Sequence[Part] = await self._emergency(message, flag)
         elif topic := self._with.smalltalk.topic(message.text):
             ready = await self._without_documents(topic, message)
         else:
-            asking = await self._asking(message, meaning)
-            if signed := await self._with.approved.match(asking):
-                ready = self._with.saying.signed(signed, asking.language)
-            else:
-                async with aclosing(self._from_documents(message, asking)) as parts:
-                    async for part in parts:
-                        yield part
-                return
+            asking, understood = await self._asking(message)
+            async with aclosing(self._answered(message, asking)) as parts:
+                async for part in parts:
+                    yield part
+                    if understood and isinstance(part, Opening):
+                        yield self._with.saying.understood(understood, asking.language)
+            return
         for part in ready:
             yield part
 
-    async def _meaning(self, message: Message) -> Vectors | None:
-        """The message's vector, found out once for all who want it; None when the embedder is down."""
-        try:
-            return await self._with.search.meaning(message.text, answering_language(message))
-        except ModelError as error:
-            log.error("alarm=silent error=%s reason=%s", type(error).__name__, error)
-            return None
+    async def _alarmed(self, message: Message) -> RedFlag | None:
+        """Danger in words that no rule foresaw."""
+        kind = await self._with.alarm.kind(message.text)
+        return RedFlag(kind=kind, rule="alarm", language=answering_language(message)) if kind else None
 
-    async def _asking(self, message: Message, meaning: Vectors | None) -> Asking:
-        """The question as all who look for an answer take it. Raises what the embedder does when it is down still."""
-        language = answering_language(message)
-        return Asking(
-            text=message.text,
-            language=language,
-            meaning=await self._with.search.meaning(message.text, language) if meaning is None else meaning,
-            sites=await self._with.search.sites(),
-            at=message.site,
-        )
+    async def _asking(self, message: Message) -> tuple[Asking, Understood | None]:
+        """The question as all who look for an answer take it, a follow-up as the whole question it is."""
+        language, sites = answering_language(message), await self._with.search.sites()
+        understood = await self._understood(message, language, sites)
+        text = understood.text if understood else message.text
+        meaning = await self._with.search.meaning(text, language)
+        return Asking(text=text, language=language, meaning=meaning, sites=sites, at=message.site), understood
+
+    async def _understood(self, message: Message, language: Language, sites: tuple[str, ...]) -> Understood | None:
+        """A follow-up with what the conversation adds to it; the conversation is read for such a message only."""
+        follow = self._with.followups.read(message.text, language, sites=sites)
+        if follow is None:
+            return None
+        turns = await self._with.conversations.history(message.conversation, EARLIER)
+        earlier = [turn for turn in turns if turn.message_id != message.id]
+        return self._with.followups.understood(follow, earlier, sites=sites)
+
+    async def _answered(self, message: Message, asking: Asking) -> AsyncGenerator[Part, None]:
+        """The words that somebody has signed for this very question, else the documents'."""
+        if signed := await self._with.approved.match(asking):
+            for part in self._with.saying.signed(signed, asking.language):
+                yield part
+            return
+        async with aclosing(self._from_documents(message, asking)) as parts:
+            async for part in parts:
+                yield part
 
     async def _from_documents(self, message: Message, asking: Asking) -> AsyncGenerator[Part, None]:
         """Their own words, a model's words from them, how to reach us, or "I don't know"."""
@@ -175,12 +204,12 @@ class Assistant:
         carried = self._with.glossary.carried(asking.text, language)
         hits, quote = await self._looked_up(asking, carried)
         if quote and (model := self._with.speaker.qualified(language)):
-            async with aclosing(self._written(message, language, hits=hits, quote=quote, model=model)) as parts:
+            async with aclosing(self._written(asking, hits=hits, quote=quote, model=model)) as parts:
                 async for part in parts:
                     yield part
             return
         if quote:
-            ready = self._with.saying.quoted(quote, language)
+            ready = self._with.saying.quoted(quote, language, asking.text)
         elif carried.names and carried.names <= OF_THE_WHOLE_CLINIC:
             ready = await self._told("contact", "contact", message)
         else:
@@ -204,14 +233,15 @@ class Assistant:
         return hits, quote if quote and quote.probability >= quoting.threshold else None
 
     async def _written(
-        self, message: Message, language: Language, *, hits: Sequence[Hit], quote: Quote, model: ChatModel
+        self, asking: Asking, *, hits: Sequence[Hit], quote: Quote, model: ChatModel
     ) -> AsyncGenerator[Part, None]:
         """The model's words; when it has none that the sources bear out, the quote."""
+        language = asking.language
         quoted = {one.passage.id for one in quote.chosen}
         shown = sorted(hits, key=lambda hit: hit.passage.id not in quoted)  # what would be quoted comes first
         wrote = False
         try:
-            writing = written_answer(message.text, language, hits=shown, model=model, grounding=self._with.grounding)
+            writing = written_answer(asking.text, language, hits=shown, model=model, grounding=self._with.grounding)
             async with aclosing(writing) as parts:
                 async for part in parts:
                     if not wrote:
@@ -220,13 +250,14 @@ class Assistant:
                     yield part
         except ModelError as error:
             log.warning("generation=failed model=%s reason=%s", model.name, error)
-        for part in () if wrote else self._with.saying.quoted(quote, language):
+        for part in () if wrote else self._with.saying.quoted(quote, language, asking.text):
             yield part
 
     async def _emergency(self, message: Message, flag: RedFlag) -> list[Part]:
         """Fixed words; staff are told through the alert."""
         language = answering_language(message, hint=flag.language)
-        await _kept(self._with.conversations.alert(message.conversation, flag.kind, language), urgent=True)
+        raised = Flag(conversation=message.conversation, kind=flag.kind, language=language, channel=message.channel)
+        await _kept(self._with.alerts.sound(raised), urgent=True)
         return self._with.saying.emergency(flag.kind, language)
 
     async def _without_documents(self, topic: Topic, message: Message) -> list[Part]:
@@ -249,12 +280,6 @@ class Assistant:
 
 
 _Path = Callable[[Message], AsyncGenerator[Part, None]]
-
-
-def _alarmed(alarm: Alarm, message: Message, meaning: Vectors | None) -> RedFlag | None:
-    """Danger in words that no rule foresaw."""
-    kind = None if meaning is None else alarm.kind(meaning)
-    return RedFlag(kind=kind, rule="alarm", language=answering_language(message)) if kind else None
 
 
 class _Summary(msgspec.Struct, frozen=True, kw_only=True):

@@ -17,6 +17,7 @@ import msgspec
 from appliance.assistant import facts
 from appliance.assistant.asked import Asked
 from appliance.assistant.evidence import Asking, evidence
+from appliance.assistant.planted import sound
 from appliance.knowledge import Passage, Sentence
 from appliance.knowledge.glossary import NOTHING_CARRIED, Carried
 from appliance.knowledge.search import Hit
@@ -142,7 +143,7 @@ class Quoting:
         return self.scored(self._candidates(asking, hits))
 
     def _candidates(self, asking: Asking, hits: Sequence[Hit]) -> list[Candidate]:
-        found = evidence(asking, hits, self._asked)
+        found = evidence(asking, sound(hits), self._asked)
         return [Candidate(passage=hit.passage, sentence=one, features=features) for hit, one, features in found]
 
     def _joined(self, ranked: Sequence[Candidate]) -> list[Candidate]:

@@ -30,6 +30,8 @@ class Script(msgspec.Struct, frozen=True, kw_only=True):
     """What a patient in danger is told, and the numbers to call as (label, number)."""
 
     text: str
+    reminder: str
+    """How to get help, in one sentence or two: said with whatever else is said while the alert is open."""
     calls: tuple[tuple[str, str], ...]
 
 
@@ -56,7 +58,11 @@ def script(kind: Kind, language: Language, country: str, emergency_number: str) 
     numbers = {**lines.numbers, "emergency": emergency_number}
     labels = lines.labels[language]
     calls = ((labels[line].format(number=numbers[line]), numbers[line]) for line in lines.calls[kind])
-    return Script(text=lines.words[language][kind].format(emergency=emergency_number), calls=tuple(calls))
+    return Script(
+        text=lines.words[language][kind].format(emergency=emergency_number),
+        reminder=lines.reminders[language][kind].format(emergency=emergency_number),
+        calls=tuple(calls),
+    )
 
 
 _DEFAULT: Final = ""
@@ -69,6 +75,7 @@ class _Lines(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     calls: dict[Kind, list[str]]
     labels: dict[Language, dict[str, str]]
     words: dict[Language, dict[Kind, str]]
+    reminders: dict[Language, dict[Kind, str]]
 
 
 class _File(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -97,6 +104,7 @@ def _over(default: _Lines, own: _Lines) -> _Lines:
         calls=default.calls | own.calls,
         labels={language: default.labels[language] | own.labels.get(language, {}) for language in default.labels},
         words={language: default.words[language] | own.words.get(language, {}) for language in default.words},
+        reminders={code: default.reminders[code] | own.reminders.get(code, {}) for code in default.reminders},
     )
 
 
@@ -107,6 +115,7 @@ def _check(code: str, lines: _Lines) -> None:
     complete = set(lines.calls) == kinds and shown <= {"emergency", *lines.numbers}
     for language in LANGUAGES:
         complete &= set(lines.words.get(language, {})) == kinds and shown <= set(lines.labels.get(language, {}))
+        complete &= set(lines.reminders.get(language, {})) == kinds
     if not complete:
         where = f"country {code}" if code else "default"
         raise BadConfig(f"assistant/redflags/scripts.toml, {where}: a kind, language, number or label is missing")

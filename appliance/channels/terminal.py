@@ -25,7 +25,11 @@ KINDS: dict[AnswerKind, str] = {
 async def write(parts: AsyncIterator[Part], console: Console) -> None:
     """Write each part the moment it is there."""
     sources: list[Citation] = []
+    before: Part | None = None
     async for part in parts:
+        if isinstance(before, Notice | Call) and isinstance(part, Text) and not part.text.startswith("\n"):
+            console.print()
+        before = part
         for words in _written(part):
             console.print(words, end="", soft_wrap=True)
         if isinstance(part, Citation):
@@ -40,14 +44,16 @@ def _written(part: Part) -> Iterator[Styled]:
         case Opening():
             yield Styled(f"{KINDS[part.kind]}\n", style="bold red" if part.kind == "emergency" else "bold cyan")
         case Text():
-            yield Styled(part.text, style="italic" if part.voice == "quote" else "")
+            yield Styled(part.text, style={"quote": "italic", "told": "bold"}.get(part.voice, ""))
+            if part.cites:
+                yield Styled(f" [{part.cites}]", style="cyan")
         case Citation():
             yield Styled(f" [{part.number}]", style="cyan")
         case Signature():
             signed = f"Signed by {part.signed_by}, {part.role}, on {part.signed_on}; valid until {part.valid_until}"
             yield Styled(f"\n{signed}", style="dim")
         case Notice():
-            yield Styled(f"\n({part.text})", style="dim")
+            yield Styled(f"\n({part.text})", style="bold red" if part.code == "emergency" else "dim")
         case Call():
             yield Styled(f"\n{part.label}: {part.number}", style="bold red" if part.urgent else "bold")
 

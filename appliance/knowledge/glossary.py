@@ -69,6 +69,16 @@ class Glossary:
         """One concept by its name in the file, to be looked for in texts."""
         return Carried(names=frozenset({name}), concepts=(self._concepts[name][1],))
 
+    def plain(self, name: str, language: Language) -> str:
+        """The plain word for a concept."""
+        return self._concepts[name][0].words(language)[0]
+
+    def term(self, words: str, language: Language, *, to: Language) -> str | None:
+        """The plain word, in another language, of the one concept whose plain word this is; None for none or several."""
+        folded = fold(words)
+        named = [one for one, _ in self._concepts.values() if fold(one.words(language)[0]) == folded]
+        return named[0].words(to)[0] if len(named) == 1 else None
+
     def carried(self, question: str, language: Language) -> Carried:
         folded = fold(question)
         found = {name: (one, words) for name, (one, words) in self._concepts.items() if words.search(folded)}

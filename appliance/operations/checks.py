@@ -10,7 +10,7 @@ import os
 import platform
 import shutil
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -42,6 +42,34 @@ def checks(config: Config, store: Store) -> Iterator[Check]:
         yield check(config)
     yield embedder(config.models.embedder, store)
     yield chat(config.models.chat, store)
+
+
+def alerts(opened: Sequence[datetime.datetime]) -> Check:
+    """Emergencies that nobody of the clinic has closed: ``opened`` is when they were recognised."""
+    if not opened:
+        return _ok("alerts", "No emergency is open.")
+    oldest = datetime.datetime.now(datetime.UTC) - min(opened)
+    words = f"{len(opened)} open, the oldest for {_lasting(oldest)}."
+    if oldest > SEEN_WITHIN:
+        return _warning("alerts", words, "Run: medinovai alerts list; close each that was seen to.")
+    return _ok("alerts", words)
+
+
+SEEN_WITHIN = datetime.timedelta(hours=1)
+
+
+def signed_answers(expired: Sequence[str], due: Sequence[str]) -> Check:
+    """An expired one answers no more; one that is due for review still does."""
+    if not expired and not due:
+        return _ok("signed answers", "None is expired or due for review.")
+    found = (("Expired", expired), ("Due for review", due))
+    words = " ".join(f"{what}: {', '.join(names)}." for what, names in found if names)
+    return _warning("signed answers", words, "Review them, then: medinovai answers import FILE --by NAME")
+
+
+def records(reason: str) -> Check:
+    """The clinic's database does not open."""
+    return _failing("records", reason, "See the check of the key and of the data directory.")
 
 
 def exit_code(found: list[Check]) -> int:
@@ -208,6 +236,11 @@ def _warning(name: str, words: str, remedy: str) -> Check:
 
 def _failing(name: str, words: str, remedy: str) -> Check:
     return Check(name=name, state="failing", words=words, remedy=remedy)
+
+
+def _lasting(time: datetime.timedelta) -> str:
+    minutes = int(time.total_seconds() // 60)
+    return f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min"
 
 
 def _existing(place: Path) -> Path:

@@ -49,7 +49,13 @@ def m002_signed_answers(db: Database) -> None:
         db.conn.execute(statement)
 
 
-STEPS: tuple[Callable[[Database], None], ...] = (m001_first_tables, m002_signed_answers)
+def m003_alerts_and_outbox(db: Database) -> None:
+    """Alerts stay open until somebody closes them, one a conversation; what is to be told outside waits in the outbox."""
+    for statement in _ALERTS:
+        db.conn.execute(statement)
+
+
+STEPS: tuple[Callable[[Database], None], ...] = (m001_first_tables, m002_signed_answers, m003_alerts_and_outbox)
 
 MIGRATIONS = Migrations("appliance")
 for _step in STEPS:
@@ -259,4 +265,55 @@ _SIGNED = (
       PRIMARY KEY (answer, language, text)
     ) STRICT, WITHOUT ROWID
     """,
+)
+
+_ALERTS = (
+    # No reference to the conversation: a patient who deletes it is still in danger.
+    """
+    CREATE TABLE open_alert (
+      id INTEGER PRIMARY KEY,
+      conversation TEXT NOT NULL,
+      kinds TEXT NOT NULL,                  -- commas between, in the order in which they were recognised
+      language TEXT NOT NULL,               -- the patient's, when danger was recognised last
+      count INTEGER NOT NULL,               -- how often danger was recognised
+      opened_at TEXT NOT NULL,
+      last_at TEXT NOT NULL,
+      closed_at TEXT,
+      closed_by TEXT,
+      note TEXT,                            -- the clinic's; never a patient's words
+      CHECK ((closed_at IS NULL) = (closed_by IS NULL))
+    ) STRICT
+    """,
+    # What was recognised before this step, when nobody could close it.
+    """
+    INSERT INTO open_alert (id, conversation, kinds, count, opened_at, last_at, language)
+    SELECT one.id, one.conversation, kinds, count, opened_at, at, language
+    FROM (SELECT conversation, group_concat(DISTINCT kind) AS kinds, count(*) AS count, min(at) AS opened_at,
+            max(id) AS newest FROM alert GROUP BY conversation) AS each
+    JOIN alert AS one ON one.id = each.newest
+    """,
+    # Most of these were rehearsals at the terminal, which were not told apart.
+    """
+    UPDATE open_alert SET closed_at = last_at, closed_by = 'upgrade', note = 'the conversation was deleted before'
+    WHERE conversation NOT IN (SELECT id FROM conversation)
+    """,
+    "DROP TABLE alert",
+    "ALTER TABLE open_alert RENAME TO alert",
+    "CREATE UNIQUE INDEX one_open_alert ON alert (conversation) WHERE closed_at IS NULL",
+    # Who rehearses at the terminal is no patient. The examination of a model alone would leave hundreds.
+    """
+    CREATE TRIGGER rehearsal_gone AFTER DELETE ON conversation WHEN old.channel = 'terminal'
+    BEGIN DELETE FROM alert WHERE conversation = old.id; END
+    """,
+    """
+    CREATE TABLE outbox (
+      id INTEGER PRIMARY KEY AUTOINCREMENT, -- a number is never given twice
+      kind TEXT NOT NULL,
+      payload TEXT NOT NULL,                -- JSON; never a patient's words
+      created_at TEXT NOT NULL,
+      delivered_at TEXT,
+      attempts INTEGER NOT NULL DEFAULT 0   -- those that failed
+    ) STRICT
+    """,
+    "CREATE INDEX outbox_waiting ON outbox (attempts, id) WHERE delivered_at IS NULL",
 )

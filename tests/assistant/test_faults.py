@@ -13,6 +13,7 @@ import pytest_asyncio
 from sqlcipher3 import dbapi2
 
 from appliance.assistant.answer import Assistant
+from appliance.conversations.alerts import Alerts, Flag
 from appliance.conversations.turns import Conversations
 from appliance.errors import NotFound, StoreFailed
 from appliance.message import AnswerKind, ConversationId, Language, Message, Opening, Part, Text
@@ -52,10 +53,6 @@ class Failing(Conversations):
         await self._fail("begin")
         return await super().begin(message)
 
-    async def alert(self, conversation: ConversationId, kind: str, language: Language) -> None:
-        await self._fail("alert")
-        await super().alert(conversation, kind, language)
-
     async def finish(
         self, message: Message, said: Sequence[Part], *, kind: AnswerKind, language: Language, complete: bool
     ) -> None:
@@ -63,11 +60,30 @@ class Failing(Conversations):
         await super().finish(message, said, kind=kind, language=language, complete=complete)
 
     async def _fail(self, write: str) -> None:
-        if write not in self._writes:
-            return
-        if self._stuck:
-            await asyncio.Event().wait()
-        raise StoreFailed("the disk is full")
+        if write in self._writes:
+            await failing(stuck=self._stuck)
+
+
+class Unheard(Alerts):
+    """Alerts that reach no store."""
+
+    def __init__(self, clinic: Appliance, *, stuck: bool = False) -> None:
+        super().__init__(clinic.clinic.database)
+        self._stuck = stuck
+
+    async def sound(self, flag: Flag) -> None:
+        await failing(stuck=self._stuck)
+
+
+async def failing(*, stuck: bool) -> None:
+    if stuck:
+        await asyncio.Event().wait()
+    raise StoreFailed("the disk is full")
+
+
+def unrecorded(clinic: Appliance, writes: Sequence[str], *, stuck: bool = False) -> Assistant:
+    alerts = Unheard(clinic, stuck=stuck) if "alert" in writes else clinic.clinic.alerts
+    return clinic.recording(Failing(clinic, writes, stuck=stuck), alerts)
 
 
 @contextmanager
@@ -81,7 +97,7 @@ def answering_as(clinic: Appliance, assistant: Assistant) -> Iterator[None]:
 
 async def alerts(clinic: Appliance, conversation: ConversationId) -> list[tuple[str, str]]:
     rows = await clinic.clinic.database.read(
-        lambda c: c.execute("SELECT kind, language FROM alert WHERE conversation = ?", (conversation,)).fetchall()
+        lambda c: c.execute("SELECT kinds, language FROM alert WHERE conversation = ?", (conversation,)).fetchall()
     )
     return [(row[0], row[1]) for row in rows]
 
@@ -96,7 +112,7 @@ async def test_an_emergency_is_answered_with_the_models_dead_and_the_store_faili
 ):
     with (
         clinic.ear.failing(RuntimeError("segmentation fault")),
-        answering_as(clinic, clinic.recording(Failing(clinic, WRITES))),
+        answering_as(clinic, unrecorded(clinic, WRITES)),
     ):
         said = await clinic.say(EMERGENCIES[language], via=via)
     assert (said.kind, said.language, said.numbers[0]) == ("emergency", language, "911")
@@ -106,7 +122,7 @@ async def test_an_emergency_is_answered_with_the_models_dead_and_the_store_faili
 @pytest.mark.parametrize("write", WRITES)
 async def test_each_write_may_fail_in_an_emergency_and_the_others_are_done(clinic: Appliance, write: str):
     conversation, _ = await clinic.conversations.create("terminal")
-    assistant = clinic.recording(Failing(clinic, [write]))
+    assistant = unrecorded(clinic, [write])
     said = await answered(assistant, message(EMERGENCIES["en"], conversation))
     assert said.kind == "emergency"
     assert bool(await alerts(clinic, conversation)) == (write != "alert")
@@ -116,7 +132,7 @@ async def test_each_write_may_fail_in_an_emergency_and_the_others_are_done(clini
 
 async def test_a_store_that_hangs_keeps_an_emergencys_words_back_for_two_seconds_at_most(clinic: Appliance):
     conversation, _ = await clinic.conversations.create("terminal")
-    assistant = clinic.recording(Failing(clinic, WRITES, stuck=True))
+    assistant = unrecorded(clinic, WRITES, stuck=True)
     async with asyncio.timeout(2), aclosing(assistant.answer(message(EMERGENCIES["es"], conversation))) as parts:
         first = await anext(parts)
         words = await anext(parts)
@@ -203,7 +219,7 @@ async def test_an_answer_that_cannot_be_kept_was_said_and_the_failure_is_heard_o
 
 async def test_a_question_in_a_conversation_that_was_deleted_is_refused(clinic: Appliance):
     with pytest.raises(NotFound):
-        await answered(clinic.assistant, message(QUESTIONS["en"], ConversationId("gone")))
+        await answered(clinic.assistant, message(QUESTIONS["en"], ConversationId("forgotten")))
 
 
 async def test_a_mistake_of_ours_is_not_swallowed(clinic: Appliance):

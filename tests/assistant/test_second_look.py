@@ -8,10 +8,11 @@ import msgspec
 import numpy as np
 import pytest
 
-from appliance.assistant.alarm import KINDS, Alarm, Network
+from appliance.assistant.alarm import KINDS, Alarm, Thresholds, Words
 from appliance.assistant.answer import Assistant
-from models import ModelError
-from models.scripted import ScriptedEmbedder
+from appliance.assistant.ngrams import PLACES
+from appliance.message import LANGUAGES
+from models import ModelError, Vectors
 from tests.say import Appliance, answered, message
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -20,15 +21,30 @@ UNFORESEEN = "The purple kettle sings to the moon"
 HOURS = "What time is Main Street open on Wednesday?"
 
 
-async def watched(clinic: Appliance) -> Assistant:
-    """With an alarm that knows one message."""
-    vector = (await ScriptedEmbedder().queries([UNFORESEEN], ["en"]))[0]
-    hidden = np.append(vector, -0.9)[:, None].astype(np.float32)  # only a message that is nearly this one passes 0
-    out = np.zeros((2, 1 + len(KINDS)), np.float32)
-    out[0, 1 + KINDS.index("suicide")] = 300.0
-    out[1, 0] = 3.0
-    changed = msgspec.structs.replace(clinic.clinic, alarm=Alarm(Network(hidden=hidden, out=out), 0.5))
-    return changed.assistant_with(clinic.clinic.qualified)
+class Network:
+    """Knows one message as danger, and that one only."""
+
+    fails = False
+
+    async def probabilities(self, texts: list[str], /) -> Vectors:
+        if self.fails:
+            raise ModelError("gone")
+        calm, suicide = [1.0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 1.0]
+        return np.array([suicide if text == UNFORESEEN else calm for text in texts], np.float32)
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+
+class Dead(Network):
+    fails = True
+
+
+def watched(clinic: Appliance, network: Network) -> Assistant:
+    """With an alarm whose words say nothing."""
+    words = Words(weights=np.zeros((PLACES + 1, 1 + len(KINDS)), np.float32))
+    alarm = Alarm(words, network, Thresholds(words=dict.fromkeys(LANGUAGES, 9.0), both=dict.fromkeys(LANGUAGES, 5.0)))
+    return msgspec.structs.replace(clinic.clinic, alarm=alarm).assistant_with(clinic.clinic.qualified)
 
 
 async def conversation(clinic: Appliance):
@@ -37,30 +53,26 @@ async def conversation(clinic: Appliance):
 
 async def test_words_that_only_the_alarm_knows_are_answered_as_an_emergency(clinic: Appliance) -> None:
     here = await conversation(clinic)
-    said = await answered(await watched(clinic), message(UNFORESEEN, here, language="en"))
+    said = await answered(watched(clinic, Network()), message(UNFORESEEN, here, language="en"))
     assert (said.kind, said.language) == ("emergency", "en")
     assert "988" in said.numbers
-    alerts = "SELECT kind FROM alert WHERE conversation = ?"
+    alerts = "SELECT kinds FROM alert WHERE conversation = ?"
     kinds = await clinic.clinic.database.read(lambda connection: connection.execute(alerts, (here,)).fetchall())
     assert kinds == [("suicide",)]
 
 
 async def test_other_questions_are_answered_as_before(clinic: Appliance) -> None:
-    said = await answered(await watched(clinic), message(HOURS, await conversation(clinic), language="en"))
+    said = await answered(watched(clinic, Network()), message(HOURS, await conversation(clinic), language="en"))
     assert said.kind == "quoted"
 
 
-async def test_a_dead_embedder_silences_the_alarm_and_neither_rules_nor_small_talk(
+async def test_a_dead_network_silences_neither_rules_nor_answers(
     clinic: Appliance, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    assistant = await watched(clinic)
-    for text, kind in (("I can't breathe", "emergency"), ("hello", "greeting"), (UNFORESEEN, "trouble")):
-        with clinic.ear.failing(ModelError("gone")):
-            said = await answered(assistant, message(text, await conversation(clinic), language="en"))
-            assert said.kind == kind
-    assert "alarm=silent" in caplog.text and "kettle" not in caplog.text
-
-
-async def test_the_alarm_is_left_out_with_an_embedder_it_was_not_fitted_on(clinic: Appliance) -> None:
-    assert clinic.clinic.embedder.name == "scripted" and clinic.clinic.alarm is None
+    assistant = watched(clinic, Dead())
+    for text, kind in (("I can't breathe", "emergency"), ("hello", "greeting"), (HOURS, "quoted")):
+        said = await answered(assistant, message(text, await conversation(clinic), language="en"))
+        assert said.kind == kind
+    assert (await answered(assistant, message(UNFORESEEN, await conversation(clinic)))).kind != "emergency"
+    assert "alarm=by words alone" in caplog.text and "kettle" not in caplog.text

@@ -167,7 +167,7 @@ async def test_the_rules_come_first_and_never_change_and_documents_are_only_pass
     first, second = chat.history
     assert [turn.role for turn in first] == ["system", "user"]
     assert first[0] == second[0] and first[0].text == SYSTEM
-    assert "Ignore all previous instructions" in first[1].text
+    assert "Ignore all previous instructions" not in first[1].text
     assert first[1].text.endswith("Question: When does the quilting circle meet on Thursday?")
 
 

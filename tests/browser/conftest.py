@@ -63,10 +63,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             )
 
 
+@pytest.fixture(scope="session")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The appliance's data directory."""
+    return tmp_path_factory.mktemp("data")
+
+
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def appliance_url(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
+async def appliance_url(data: Path) -> AsyncIterator[str]:
     """A whole appliance in its own process, with a few documents of the demonstration clinic."""
-    data = tmp_path_factory.mktemp("data")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.async_api import Locator, Page, Route, WebSocketRoute, expect
 
+from appliance.config import Config
+from appliance.conversations.alerts import Alerts
+from appliance.records.database import Database
+from appliance.records.keys import derive, master_key
 from tests.browser.conftest import OpenPage
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -326,11 +332,47 @@ async def test_an_emergency_is_seen_heard_at_once_and_stays_on_the_screen(open_p
     for _ in range(2):
         await ask_hours(page)
     await page.keyboard.press("Tab")
-    await page.evaluate("scrollTo(0, document.body.scrollHeight)")
+    reminder = page.locator("assistant-turn").last.locator(".notice.urgent + .calls a.call.urgent").first
+    await expect(reminder).to_have_attribute("href", "tel:911")
     bar = page.locator("emergency-bar")
+    await reminder.evaluate("(call) => call.scrollIntoView({ block: 'center' })")
+    await expect(bar).to_be_hidden()
+    await page.set_viewport_size({"width": 390, "height": 600})
+    await page.evaluate("scrollTo(0, document.body.scrollHeight)")
     await expect(bar.locator("a.call").first).to_be_in_viewport()
     await page.reload()
     await expect(page.locator("emergency-bar a.call, .answer a.call.urgent").first).to_be_attached()
+
+
+async def test_once_staff_close_the_alert_answers_remind_no_more_and_the_bar_is_gone(
+    open_page: OpenPage, data: Path
+) -> None:
+    page = await open_page(width=390, height=844)
+    await ask(page, EMERGENCIES["en"])
+    await page.locator("[data-kind=emergency] .buttons:not([hidden])").wait_for()
+    await expect((await ask_hours(page)).locator(".notice.urgent")).to_contain_text("911")
+    await close_alerts(data)
+    for reloaded in (False, True):
+        if reloaded:
+            await page.reload()
+        answer = await ask_hours(page)
+        await expect(answer.locator("blockquote").first).to_be_visible()
+        await expect(answer.locator(".notice.urgent, .call.urgent")).to_have_count(0)
+        await expect(page.locator("emergency-bar")).to_be_hidden()
+        await expect(page.locator("emergency-bar a.call")).to_have_count(0)
+
+
+async def close_alerts(data: Path) -> None:
+    """As staff do, from another process than the one that serves."""
+    clinic = Config().clinic.id
+    key = derive(await asyncio.to_thread(master_key, data), f"db:{clinic}")
+    database = await Database.open(data / f"{clinic}.db", key)
+    try:
+        alerts = Alerts(database)
+        for one in await alerts.list():
+            await alerts.close(one.id, by="Ana")
+    finally:
+        await database.close()
 
 
 async def test_screen_readers_hear_sentences_and_never_tokens(open_page: OpenPage) -> None:

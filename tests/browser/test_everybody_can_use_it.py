@@ -45,6 +45,12 @@ async def emergency(page: Page) -> None:
     await page.locator("[data-kind=emergency] .buttons").wait_for()
 
 
+async def reminded(page: Page) -> None:
+    """An answer after an emergency."""
+    await emergency(page)
+    await ask_hours(page)
+
+
 async def contact(page: Page) -> None:
     await page.locator("#person").click()
     await page.locator("[data-kind=contact] .buttons").wait_for()
@@ -72,7 +78,7 @@ async def document(page: Page) -> None:
 
 
 State = Callable[[Page], Awaitable[None]]
-STATES: list[State] = [empty, answered, source, reason, emergency, contact, menu, keys, privacy, document]
+STATES: list[State] = [empty, answered, source, reason, emergency, reminded, contact, menu, keys, privacy, document]
 
 
 @pytest.mark.skipif(

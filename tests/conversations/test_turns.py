@@ -176,7 +176,7 @@ async def test_half_a_character_is_refused_and_nothing_is_recorded(
     assert await conversations.history(conversation) == []
 
 
-# ---- thumbs, alerts ----------------------------------------------------------------------------------------------
+# ---- thumbs ------------------------------------------------------------------------------------------------------
 
 
 async def test_a_second_thumb_replaces_the_first(
@@ -194,17 +194,6 @@ async def test_a_thumb_for_no_answer_is_refused(conversations: Conversations, co
     await conversations.begin(asked(conversation))
     with pytest.raises(NotFound):
         await conversations.feedback(conversation, MessageId("m1"), True)
-
-
-async def test_an_alert_outlives_its_conversation(
-    conversations: Conversations, conversation: ConversationId, database: Database
-) -> None:
-    await conversations.alert(conversation, "chest_pain", "hi")
-    await conversations.delete(conversation)
-    rows = await database.read(
-        lambda c: c.execute("SELECT conversation, kind, language, delivered_at FROM alert").fetchall()
-    )
-    assert rows == [(conversation, "chest_pain", "hi", None)]
 
 
 # ---- forgetting --------------------------------------------------------------------------------------------------

@@ -90,6 +90,23 @@ def test_little_disk_or_memory_says_how_much_there_is(tmp_path):
         assert "GB" in check.words
 
 
+def test_an_emergency_that_nobody_closed_within_the_hour_is_a_warning():
+    now = datetime.datetime.now(datetime.UTC)
+    minutes = [now - datetime.timedelta(minutes=each) for each in (3, 59, 61, 150)]
+    assert checks.alerts([]).state == "ok"
+    assert checks.alerts(minutes[:2]).state == "ok"
+    found = checks.alerts(minutes)
+    assert (found.state, found.words) == ("warning", "4 open, the oldest for 2 h 30 min.")
+    assert "medinovai alerts" in found.remedy
+
+
+def test_signed_answers_that_are_expired_or_due_for_review_are_named():
+    assert checks.signed_answers([], []).state == "ok"
+    found = checks.signed_answers(["flu-shot"], ["parking", "fees"])
+    assert (found.state, found.words) == ("warning", "Expired: flu-shot. Due for review: parking, fees.")
+    assert checks.signed_answers([], ["fees"]).words == "Due for review: fees."
+
+
 def test_the_exit_code_is_that_of_the_worst_check():
     ok, warning, failing = (checks.Check(name="a", state=state, words="") for state in ("ok", "warning", "failing"))
     assert checks.exit_code([ok, ok]) == 0

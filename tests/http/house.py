@@ -24,6 +24,7 @@ from appliance.channels.scripted import ScriptedAssistant
 from appliance.channels.socket import Sockets
 from appliance.channels.web import ClinicCard, Web, routes
 from appliance.config import Limits, Server
+from appliance.conversations.alerts import Alerts
 from appliance.conversations.turns import Conversations
 from appliance.errors import BadDocument, NotFound
 from appliance.knowledge import Document, DocumentStatus, PlacedBlock
@@ -98,6 +99,7 @@ class House:
         self.ready = False
         self.components: list[Component] = [Component(name="store", state="ok")]
         self.conversations = Conversations(database)
+        self.alerts = Alerts(database)
         self.admins = Admins(database)
         self.shelf = Shelf()
         self.assistant = ScriptedAssistant(self.conversations)
@@ -119,6 +121,7 @@ class House:
             Parts(
                 channels=(*routes(self.web, self.sockets.hang_up), self.sockets.route()),
                 library=self.shelf,
+                alerts=self.alerts,
                 admins=self.admins,
                 audit=self._audit,
                 limits=limits,

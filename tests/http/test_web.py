@@ -342,7 +342,13 @@ async def test_a_reload_shows_what_was_said_and_what_is_being_said(house: House,
     await stream(browser, asked)
     shown = (await browser.get("/api/conversation")).json()
     assert shown["live"] is None
-    assert shown["turns"][1]["parts"][1] == {"type": "text", "text": "One ", "voice": "ours", "language": None}
+    assert shown["turns"][1]["parts"][1] == {
+        "type": "text",
+        "text": "One ",
+        "voice": "ours",
+        "language": None,
+        "cites": None,
+    }
 
 
 async def test_stop_feedback_language_and_person_over_requests(house: House, browser: httpx.AsyncClient):

@@ -134,3 +134,32 @@ async def test_the_audit_is_never_changed_and_a_number_is_never_given_twice(data
         with pytest.raises(dbapi2.IntegrityError, match="never"):
             await database.write(methodcaller("execute", change))
     assert await database.write(lambda c: c.execute(add).lastrowid) == 2
+
+
+async def test_alerts_of_before_they_could_be_closed_become_one_a_conversation(tmp_path: Path) -> None:
+    path, step = tmp_path / "clinic.db", "m003_alerts_and_outbox"
+    with pytest.MonkeyPatch.context() as release:
+        release.setattr("appliance.records.database.migrate", lambda _: None)
+        previous = await Database.open(path, KEY)
+
+    def kept(connection: Connection) -> None:
+        MIGRATIONS.apply(sqlite_utils.Database(connection, recursive_triggers=False), stop_before=step)
+        connection.execute("INSERT INTO conversation VALUES ('here', x'00', NULL, NULL, 'web', '', '', NULL)")
+        connection.executemany(
+            "INSERT INTO alert (conversation, kind, language, at) VALUES (?, ?, ?, ?)",
+            [
+                *[("here", "medical", "en", "1"), ("gone", "poison", "hi", "2")],
+                *[("here", "suicide", "es", "3"), ("here", "medical", "es", "4")],
+            ],
+        )
+
+    await previous.write(kept)
+    await previous.close()
+    now = await Database.open(path, KEY)
+    columns = "SELECT conversation, kinds, language, count, opened_at, last_at, closed_by FROM alert ORDER BY id"
+    found = await now.read(lambda c: c.execute(columns).fetchall())
+    assert found == [
+        ("gone", "poison", "hi", 1, "2", "2", "upgrade"),
+        ("here", "medical,suicide", "es", 3, "1", "4", None),
+    ]
+    await now.close()

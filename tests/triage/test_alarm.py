@@ -7,43 +7,114 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from appliance.assistant.alarm import KINDS, Alarm, Network
+from appliance.assistant.alarm import KINDS, NETWORK, Alarm, Thresholds, Words, both, danger
+from appliance.assistant.ngrams import PLACES, grams
 from appliance.assistant.triage import Triage
-from appliance.evaluation.fit_alarm import danger, embedded, fitted, messages
+from appliance.evaluation.fit_alarm import fitted, messages
 from appliance.message import LANGUAGES
+from models import ModelError, Vectors
+from models.bitfit import BitFit
 
 HERE = Path(__file__).parent
 LEAST_CAUGHT = 0.94
+LEAST_BY_WORDS = 0.78
 MOST_ROUTINE = 0.04
+QUIET = Words(weights=np.zeros((PLACES + 1, 1 + len(KINDS)), np.float32))
+"""As likely danger as not, for every text: log-odds of 1.6 for five kinds to one."""
 
 
-def test_what_is_likelier_no_danger_raises_no_alarm() -> None:
-    hidden, out = np.zeros((3, 1)), np.zeros((2, 1 + len(KINDS)))
-    out[1, 3] = 2.0  # pregnancy, whatever the message
-    network = Network(hidden=hidden, out=out)
-    vectors = np.ones((1, 2), np.float32)
-    sure = float(danger(network, vectors)[0])
-    assert Alarm(network, sure - 0.01).kind(vectors) == "pregnancy_infant"
-    assert Alarm(network, sure + 0.01).kind(vectors) is None
+class Says:
+    """A network that says one thing of every text, or fails."""
+
+    def __init__(self, *shares: float, fails: bool = False) -> None:
+        self._shares = np.array([shares], np.float32)
+        self._fails = fails
+        self.asked = 0
+
+    async def probabilities(self, texts: list[str], /) -> Vectors:
+        self.asked += 1
+        if self._fails:
+            raise ModelError("gone")
+        return self._shares
+
+    async def close(self) -> None:
+        """Nothing is open."""
 
 
-def test_the_network_learns_what_it_is_shown() -> None:
-    chance = np.random.default_rng(3)
-    places = np.arange(1200) % (1 + len(KINDS))
-    vectors = (np.eye(8)[places] + chance.normal(0, 0.2, (1200, 8))).astype(np.float32)
-    found = fitted(vectors, places).probabilities(vectors)
-    assert (found.argmax(axis=1) == places).mean() > 0.95
-    assert np.allclose(found.sum(axis=1), 1.0)
+POISON = Says(0.01, 0.01, 0.95, 0.01, 0.01, 0.01)
+CALM = Says(0.99, 0.002, 0.002, 0.002, 0.002, 0.002)
+
+
+async def test_words_alone_raise_the_alarm_and_ask_no_network() -> None:
+    network = Says(1, 0, 0, 0, 0, 0)
+    alarm = Alarm(QUIET, network, Thresholds(words=dict.fromkeys(LANGUAGES, 1.0), both=dict.fromkeys(LANGUAGES, 9.0)))
+    assert await alarm.kind("anything") == alarm.heard("anything") == "medical"
+    assert network.asked == 0
+
+
+@pytest.mark.parametrize(
+    ("network", "kind"), [(POISON, "poison"), (CALM, None), (Says(fails=True), None), (None, None)]
+)
+async def test_what_words_leave_open_the_network_tells(network: Says | None, kind: str | None) -> None:
+    assert (
+        await Alarm(
+            QUIET, network, Thresholds(words=dict.fromkeys(LANGUAGES, 9.0), both=dict.fromkeys(LANGUAGES, 4.0))
+        ).kind("anything")
+        == kind
+    )
+
+
+def test_the_words_learn_what_they_are_shown() -> None:
+    said = [f"{one} {word} now" for word in ("alpha", "bravo", "carol", "delta", "eagle", "fiver") for one in range(40)]
+    places = [at // 40 for at in range(240)]
+    found = fitted([grams(one) for one in said], places).probabilities([grams(one) for one in said])
+    assert (found.argmax(axis=1) == places).all()
+    assert np.allclose(found.sum(axis=1), 1.0, atol=1e-5)
+
+
+@given(st.text(max_size=200))
+def test_any_text_has_grams_and_odds(text: str) -> None:
+    found = grams(text)
+    assert ((found.places >= 0) & (found.places < PLACES)).all() and len(found.places) == len(found.shares)
+    assert np.isfinite(danger(QUIET.probabilities([found]))).all()
+
+
+def test_grams_forgive_capitals_accents_and_width() -> None:
+    plain, dressed = grams("no puedo respirar"), grams("NO PUEDÓ ｒｅｓｐｉｒａｒ")
+    assert set(plain.places) == set(dressed.places)
 
 
 @pytest.mark.models
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_rules_and_alarm_catch_strangers_emergencies(language: str) -> None:
+    network = BitFit(NETWORK)
+    alarm, triage = Alarm.load(network), Triage()
+
+    async def said() -> list[bool]:
+        try:
+            return [bool(triage.red_flag(row.text) or await alarm.kind(row.text)) for row in rows]
+        finally:
+            await network.close()
+
     rows = messages(HERE / f"judging_{language}.csv")
-    alarm, triage, vectors = Alarm.load(), Triage(), asyncio.run(embedded(rows))
-    fired = [bool(triage.red_flag(row.text) or alarm.kind(vectors[i : i + 1])) for i, row in enumerate(rows)]
+    fired = asyncio.run(said())
     emergencies = [one for one, row in zip(fired, rows, strict=True) if row.place]
     routine = [one for one, row in zip(fired, rows, strict=True) if row.kind == "routine"]
     assert sum(emergencies) / len(emergencies) >= LEAST_CAUGHT
     assert sum(routine) / len(routine) <= MOST_ROUTINE
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_rules_and_words_alone_catch_most_of_them_with_every_model_dead(language: str) -> None:
+    rows = messages(HERE / f"judging_{language}.csv")
+    alarm, triage = Alarm.load(None), Triage()
+    caught = [bool(triage.red_flag(row.text) or alarm.heard(row.text)) for row in rows if row.place]
+    assert sum(caught) / len(caught) >= LEAST_BY_WORDS
+
+
+def test_log_odds_of_both_are_added() -> None:
+    some = np.array([[0.9, 0.1, 0, 0, 0, 0]], np.float32)
+    assert np.allclose(both(some, some), 2 * np.log(0.1 / 0.9), atol=1e-5)
