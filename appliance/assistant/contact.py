@@ -66,7 +66,9 @@ class Contact:
         phone = await self._first("ask_phone", language, site, self._front_desk)
         if phone is None and not self._given:
             phone = await self._first("ask_phone", language, site, lambda one: bool(_NUMBER.search(one.text)))
-        hours = await self._first("ask_hours", language, site, self._week)
+        # Another site's hours beside this site's number would send patients to a closed door.
+        at = phone.passage.site if phone else None
+        hours = await self._first("ask_hours", language, site, lambda one: self._week(one, at))
         number = _NUMBER.search(phone.text) if phone else None
         chosen = tuple(one for one in (phone, hours) if one)
         return Reach(chosen=chosen, phone=self._given or (number[0] if number else None))
@@ -81,7 +83,9 @@ class Contact:
                 return found
         return None
 
-    def _week(self, one: Candidate) -> bool:
+    def _week(self, one: Candidate, site: str | None) -> bool:
+        if site is not None and one.passage.site != site:
+            return False
         return self._asked.holds("time", one.text) and len(self._asked.days(one.text)) >= _A_WEEK
 
     def _front_desk(self, one: Candidate) -> bool:
