@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import tomllib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager
 from datetime import date
 from pathlib import Path
@@ -162,7 +162,11 @@ def model_store(config: Config) -> Store:
     return Store(Path(config.data.directory) / "models")
 
 
-async def serve(config: Config) -> None:
+SelfTest = Callable[[Clinic], Awaitable[object]]
+"""Asks the clinic's own questions; handed in, because what evaluates stands above us."""
+
+
+async def serve(config: Config, *, self_test: SelfTest | None = None) -> None:
     """Serve patients until SIGTERM or SIGINT; answers under way are finished first. One process a clinic."""
     directory = Path(config.data.directory)
     with sole_server(_file(config)):
@@ -170,13 +174,21 @@ async def serve(config: Config) -> None:
             certificate = await asyncio.to_thread(tls, config.server, directory)
             card = await asyncio.to_thread(_card, config, directory)
             served = _Served(clinic, certificate, card)
-            retention = Job(name="retention", hour=3, work=served.forget)
-            async with scheduled([retention], timezone=config.clinic.timezone):
+            jobs = [Job(name="retention", hour=3, work=served.forget), *_self_tests(clinic, self_test)]
+            async with scheduled(jobs, timezone=config.clinic.timezone):
                 waking = asyncio.create_task(served.wake())
                 try:
                     await served.serve()
                 finally:
                     waking.cancel()
+
+
+def _self_tests(clinic: Clinic, self_test: SelfTest | None) -> list[Job]:
+    at = clinic.config.operations.self_test
+    if self_test is None or at == "off":
+        return []
+    hour, minute = map(int, at.split(":"))
+    return [Job(name="self_test", hour=hour, minute=minute, work=lambda: self_test(clinic))]
 
 
 class _Served:

@@ -165,6 +165,18 @@ class Retention(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     ] = 30
 
 
+class Operations(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the box does by itself."""
+
+    self_test: Annotated[
+        str,
+        Meta(
+            pattern=r"^(off|([01][0-9]|2[0-3]):[0-5][0-9])$",
+            description="When the clinic's own questions are asked each night, by the clinic's clock, such as 03:30; or off.",
+        ),
+    ] = "03:30"
+
+
 class Log(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What the operator reads."""
 
@@ -185,6 +197,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     assistant: Assistant = Assistant()
     knowledge: Knowledge = Knowledge()
     retention: Retention = Retention()
+    operations: Operations = Operations()
     log: Log = Log()
 
 

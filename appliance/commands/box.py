@@ -69,10 +69,11 @@ def serve(given: Given, host: str | None, port: int | None) -> None:
     import uvloop
 
     from appliance import app
+    from appliance.evaluation.nightly import self_test
 
     config = given.config(quiet=False, server__host=host, server__port=port)
     click.echo(f"The chat page: {address(config.server)}  (stop with Ctrl+C)")
-    uvloop.run(app.serve(config))
+    uvloop.run(app.serve(config, self_test=self_test))
 
 
 def address(server: Server) -> str:

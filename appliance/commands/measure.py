@@ -1,9 +1,9 @@
-"""How good the answers are: eval answers, eval dialogues, eval retrieval, eval grounding, eval safety, eval injection."""
+"""How good the answers are: eval answers, dialogues, retrieval, grounding, safety, injection, and the self-test, nightly."""
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING, Any
 import click
 import msgspec
 
-from appliance.commands import printed
+from appliance.commands import outcome, printed
 from appliance.commands.clinic import learnt, writing
 from appliance.commands.given import FILE, FOLDER, Given, as_json_option
+from appliance.commands.outcome import Wishes, html_option, wished
 from appliance.errors import BadInput
 
 if TYPE_CHECKING:
     from appliance.app import Clinic
+    from appliance.evaluation.measured import Measured
 
 
 @click.group("eval")
@@ -29,36 +31,35 @@ def measure() -> None:
 @click.option("--documents", "folder", type=FOLDER, required=True, help="The documents to learn first.")
 @click.option("--questions", "file", type=FILE, required=True, help="JSON lines: id, lang, question, answerable, …")
 @click.option("--generate", is_flag=True, help="What the local model writes, whatever it has passed.")
-@as_json_option
 @click.pass_obj
-def eval_answers(given: Given, folder: Path, file: Path, generate: bool, as_json: bool) -> None:
+@wished
+def eval_answers(given: Given, folder: Path, file: Path, generate: bool, wishes: Wishes) -> None:
     """Right answers and honest refusals, through the path that a patient meets."""
     import uvloop
 
     from appliance.evaluation.answers import answers, questions
+    from appliance.evaluation.rehearsal import overheard
 
     async def measured() -> dict[str, Any]:
         async with trial(given) as clinic:
             await learnt(clinic, [folder])
             sources = {document.id: document.source for document in await clinic.library.documents()}
-            assistant = writing(clinic)[0] if generate else clinic.assistant
+            tried, sure = overheard(clinic)
+            assistant = writing(tried)[0] if generate else tried.assistant
             with printed.bar("Asking") as told:
-                return await answers(assistant, clinic.conversations, asked, sources=sources, progress=told)
+                return await answers(assistant, clinic.conversations, asked, sources=sources, sure=sure, progress=told)
 
     asked = questions(file)
     report = uvloop.run(measured())
-    if as_json:
-        printed.as_json(report)
-    else:
-        printed.figures(report["overall"], report["by_lang"])
+    outcome.told(given, wishes, (_typed("answers", generate=generate), report, file))
 
 
 @measure.command("dialogues")
 @click.option("--documents", "folder", type=FOLDER, required=True, help="The documents to learn first.")
 @click.option("--dialogues", "file", type=FILE, required=True, help="JSON lines: id, lang, turns of user and expected.")
-@as_json_option
 @click.pass_obj
-def eval_dialogues(given: Given, folder: Path, file: Path, as_json: bool) -> None:
+@wished
+def eval_dialogues(given: Given, folder: Path, file: Path, wishes: Wishes) -> None:
     """Conversations of several turns: follow-ups, a change of language, each turn judged."""
     import uvloop
 
@@ -73,10 +74,7 @@ def eval_dialogues(given: Given, folder: Path, file: Path, as_json: bool) -> Non
 
     asked = dialogues(file)
     report = uvloop.run(measured())
-    if as_json:
-        printed.as_json(report)
-    else:
-        printed.figures(report["overall"], report["by_lang"])
+    outcome.told(given, wishes, ("dialogues", report, file))
 
 
 @measure.command("retrieval")
@@ -84,10 +82,10 @@ def eval_dialogues(given: Given, folder: Path, file: Path, as_json: bool) -> Non
 @click.option("--mixed", is_flag=True, help="Each XQuAD paragraph in one language only.")
 @click.option("--liveqa", type=FOLDER, help="Consumers' messages and judged answers.")
 @click.option("--medquad", type=FOLDER, help="Medical questions and their answers.")
-@as_json_option
 @click.pass_obj
+@wished
 def eval_retrieval(
-    given: Given, xquad: Path | None, mixed: bool, liveqa: Path | None, medquad: Path | None, as_json: bool
+    given: Given, xquad: Path | None, mixed: bool, liveqa: Path | None, medquad: Path | None, wishes: Wishes
 ) -> None:
     """Whether the product's own search finds the right text, on public sets."""
     import uvloop
@@ -114,19 +112,29 @@ def eval_retrieval(
 
     with tempfile.TemporaryDirectory(prefix="medinovai-eval-") as folder:
         report = uvloop.run(measured(Path(folder)))
-    if as_json:
-        return printed.as_json(report)
-    for name, found in report.items():
-        click.echo(name)
-        printed.figures(found["overall"], found.get("by_lang", {}))
+    outcome.told(
+        given, wishes, *_pools(report, {"xquad": xquad, "liveqa": liveqa, "medquad": medquad}, mixed), whole=report
+    )
+
+
+def _pools(
+    report: Mapping[str, Any], sets: Mapping[str, Path | None], mixed: bool
+) -> Iterator[tuple[str, Mapping[str, Any], Path]]:
+    """Each set by itself; questions in other languages to English text are a set of their own."""
+    for name, folder in sets.items():
+        if folder:
+            typed = _typed(f"retrieval --{name}", mixed=mixed and name == "xquad")
+            yield typed, report[name], folder
+            if "to_en" in report[name]:
+                yield f"{typed} to English", report[name]["to_en"], folder
 
 
 @measure.command("grounding")
 @click.option("--pairs", "file", type=FILE, required=True, help="JSON lines: id, source, text, supported.")
 @click.option("--words-only", is_flag=True, help="Without the embedder: facts, names, negations and words.")
-@as_json_option
 @click.pass_obj
-def eval_grounding(given: Given, file: Path, words_only: bool, as_json: bool) -> None:
+@wished
+def eval_grounding(given: Given, file: Path, words_only: bool, wishes: Wishes) -> None:
     """Whether the check of written sentences tells supported from unsupported ones."""
     import uvloop
 
@@ -143,11 +151,7 @@ def eval_grounding(given: Given, file: Path, words_only: bool, as_json: bool) ->
 
     read = pairs(file)
     report = uvloop.run(measured())
-    if as_json:
-        return printed.as_json(report)
-    printed.figures(report["overall"], report["by_lang"])
-    for kind, dropped in report.get("by_perturbation", {}).items():
-        click.echo(f"{kind}: {dropped} dropped")
+    outcome.told(given, wishes, (_typed("grounding", words_only=words_only), report, file))
 
 
 @measure.command("safety")
@@ -155,9 +159,9 @@ def eval_grounding(given: Given, file: Path, words_only: bool, as_json: bool) ->
     "--texts", "file", type=FILE, required=True, help="CSV: id, lang, text, label (emergency, non), kind, note."
 )
 @click.option("--show-wrong", is_flag=True, help="Every miss and every false alarm, in full.")
-@as_json_option
 @click.pass_obj
-def eval_safety(given: Given, file: Path, show_wrong: bool, as_json: bool) -> None:
+@wished
+def eval_safety(given: Given, file: Path, show_wrong: bool, wishes: Wishes) -> None:
     """Emergencies caught and false alarms, through the path that a patient meets."""
     import uvloop
 
@@ -170,24 +174,19 @@ def eval_safety(given: Given, file: Path, show_wrong: bool, as_json: bool) -> No
 
     asked = texts(file)
     report = uvloop.run(measured())
-    if as_json:
-        return printed.as_json(report)
-    printed.figures(report["overall"], report["by_lang"])
-    for columns in filter(None, (report["by_kind"], report["by_note"])):
-        click.echo()
-        printed.figures(report["overall"], columns)
-    if show_wrong:
+    if show_wrong and not wishes.as_json:
         wrong = [row for row in report["rows"] if row.verdict in WRONG]
         printed.table(("id", "verdict", "kind", "text"), ((row.id, row.verdict, row.kind, row.text) for row in wrong))
+    outcome.told(given, wishes, ("safety", report, file))
 
 
 @measure.command("injection")
 @click.option("--prompts", "file", type=FILE, required=True, help="JSON lines: id, lang, kind, text, expected, …")
 @click.option("--documents", "folder", type=FOLDER, help="The documents to learn first.")
 @click.option("--generate", is_flag=True, help="What the local model writes, whatever it has passed.")
-@as_json_option
 @click.pass_obj
-def eval_injection(given: Given, file: Path, folder: Path | None, generate: bool, as_json: bool) -> None:
+@wished
+def eval_injection(given: Given, file: Path, folder: Path | None, generate: bool, wishes: Wishes) -> None:
     """Attacks that act, by messages and poisoned documents, and harmless messages that are turned away."""
     import uvloop
 
@@ -202,10 +201,41 @@ def eval_injection(given: Given, file: Path, folder: Path | None, generate: bool
 
     asked = prompts(file)
     report = uvloop.run(measured())
+    outcome.told(given, wishes, (_typed("injection", generate=generate), report, file))
+
+
+@measure.command("nightly")
+@as_json_option
+@html_option
+@click.pass_obj
+def eval_nightly(given: Given, as_json: bool, html: Path | None) -> None:
+    """The self-test by hand: questions.jsonl and safety.csv of the data directory, compared with the last good run."""
+    import uvloop
+
+    from appliance.app import open_clinic
+    from appliance.evaluation.nightly import QUESTIONS, SAFETY, nightly
+
+    async def measured() -> list[Measured]:
+        async with open_clinic(config) as clinic:
+            with printed.bar("Asking") as told:
+                return await nightly(clinic, progress=told)
+
+    config = given.config()
+    found = uvloop.run(measured())
+    if not found:
+        raise BadInput(f"There is nothing to ask: put {QUESTIONS} or {SAFETY} into {config.data.directory}")
     if as_json:
-        printed.as_json(report)
+        printed.as_json(found)
     else:
-        printed.figures(report["overall"], report["by_lang"])
+        outcome.show(found)
+    if html:
+        outcome.drawn(html, found)
+    outcome.judged([str(fall) for one in found for fall in one.run.fell])
+
+
+def _typed(command: str, **flags: bool) -> str:
+    """The command with the options that change what is measured: such runs are compared with their like."""
+    return " ".join((command, *(f"--{name.replace('_', '-')}" for name, given in flags.items() if given)))
 
 
 @asynccontextmanager
@@ -213,6 +243,7 @@ async def trial(given: Given, **flags: Any) -> AsyncIterator[Clinic]:
     """A clinic in a throw-away directory, or in the one that was named; with the models of this box."""
     from appliance.app import installed, open_clinic
     from appliance.config import Data
+    from appliance.evaluation.rehearsal import rehearsing
     from appliance.records.keys import KEY_FILE, create_master_key
 
     config = given.config(**flags)
@@ -222,4 +253,4 @@ async def trial(given: Given, **flags: Any) -> AsyncIterator[Clinic]:
             create_master_key(place)
         tried = msgspec.structs.replace(config, data=Data(directory=str(place)))
         async with open_clinic(tried, models=installed(config)) as clinic:
-            yield clinic
+            yield rehearsing(clinic)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 import msgspec
@@ -38,10 +38,17 @@ def as_json(value: object) -> None:
     click.echo(msgspec.json.format(msgspec.json.encode(value)))
 
 
-def figures(overall: Mapping[str, Any], by_lang: Mapping[str, Mapping[str, Any]]) -> None:
-    """One row a figure, one column a language."""
-    columns = {"overall": overall, **by_lang}
-    table(("", *columns), ((name, *(_figure(column.get(name)) for column in columns.values())) for name in overall))
+def figures(
+    columns: Mapping[str, Mapping[str, float | None]], *, before: Mapping[str, Mapping[str, float | None]] | None = None
+) -> None:
+    """One row a figure; the change beside those that ``before`` knows."""
+    old = before or {}
+    names = dict.fromkeys(name for column in columns.values() for name in column)
+    rows = (
+        (name, *(_figure(column.get(name), old.get(head, {}).get(name)) for head, column in columns.items()))
+        for name in names
+    )
+    table(("", *columns), rows)
 
 
 @contextmanager
@@ -60,5 +67,7 @@ def bar(words: str) -> Iterator[Callable[..., None]]:
         yield told
 
 
-def _figure(value: float | None) -> str:
-    return "–" if value is None else f"{value:g}"
+def _figure(value: float | None, before: float | None) -> str:
+    if value is None:
+        return "–"
+    return f"{value:g}" if before in (None, value) else f"{value:g} ({value - before:+.3g})"

@@ -59,21 +59,30 @@ class Judged(msgspec.Struct, frozen=True, kw_only=True):
     must_not: bool
     cited_doc: bool | None
     first_ms: float
+    question: str
     said: str
     sources: tuple[str, ...]
+    probability: float | None = None
+    """What the quote was thought to be right with; None where nothing was quoted, or nobody listened."""
 
 
 def questions(file: Path) -> list[Question]:
     """The rows of a file; raises BadInput naming the line that is wrong."""
     rows = []
-    for number, line in enumerate(file.read_text("utf-8").splitlines(), start=1):
+    for number, line in enumerate(file.read_bytes().splitlines(), start=1):
         if not line.strip():
             continue
         try:
-            rows.append(msgspec.json.decode(line, type=Question))
-        except msgspec.MsgspecError as wrong:
+            rows.append(_checked(msgspec.json.decode(line, type=Question)))
+        except (msgspec.MsgspecError, re.error) as wrong:
             raise BadInput(f"{file}, line {number}: {wrong}") from wrong
     return rows
+
+
+def _checked(row: Question) -> Question:
+    for pattern in (*row.answer_facts, *row.must_not):
+        re.compile(pattern)
+    return row
 
 
 async def answers(
@@ -82,9 +91,13 @@ async def answers(
     asked: Sequence[Question],
     *,
     sources: Mapping[DocumentId, str],
+    sure: Callable[[], float | None] = lambda: None,
     progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> dict[str, Any]:
-    """``sources`` gives each document id the file it was learnt from. Each question is a conversation of its own."""
+    """``sources`` gives each document id the file it was learnt from. Each question is a conversation of its own.
+
+    ``sure`` tells how probable the last quote was (`rehearsal.overheard`).
+    """
     rows = []
     for done, question in enumerate(asked, start=1):
         conversation, _ = await conversations.create("terminal", language=question.lang)
@@ -95,8 +108,12 @@ async def answers(
             text=question.question,
             language=question.lang,
         )
-        rows.append(await _judged(assistant, message, question, sources))
-        await conversations.delete(conversation)
+        sure()
+        try:
+            row = await _judged(assistant, message, question, sources)
+        finally:
+            await conversations.delete(conversation)
+        rows.append(msgspec.structs.replace(row, probability=sure() if row.kind == "quoted" else None))
         progress(done, len(asked))
     return report(rows, _figures)
 
@@ -132,6 +149,7 @@ def judged(question: Question, parts: Sequence[Part], *, sources: Mapping[Docume
         must_not=wrong,
         cited_doc=_cited(question, cited) if kind not in REFUSALS else None,
         first_ms=round(first_ms, 1),
+        question=question.question,
         said=said,
         sources=cited,
     )

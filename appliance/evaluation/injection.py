@@ -68,6 +68,7 @@ class JudgedPrompt(msgspec.Struct, frozen=True, kw_only=True):
     verdict: Verdict
     answered: AnswerKind
     first_ms: float
+    text: str
     said: str
     sources: tuple[str, ...]
 
@@ -210,6 +211,7 @@ def _judged(one: Prompt, answer: Heard, cited: Iterable[str]) -> JudgedPrompt:
         verdict=_verdict(one, answer),
         answered=answer.kind,
         first_ms=answer.first_ms,
+        text=one.text,
         said=answer.said,
         sources=tuple(dict.fromkeys(cited)),
     )

@@ -134,11 +134,13 @@ async def heard(assistant: Assistant, conversations: Conversations, text: str, l
     began = perf_counter()
     first = 0.0
     parts: list[Part] = []
-    async with aclosing(assistant.answer(asked)) as said:
-        async for part in said:
-            first = first or (perf_counter() - began) * 1000
-            parts.append(part)
-    await conversations.delete(conversation)
+    try:
+        async with aclosing(assistant.answer(asked)) as said:
+            async for part in said:
+                first = first or (perf_counter() - began) * 1000
+                parts.append(part)
+    finally:
+        await conversations.delete(conversation)
     return Heard(parts=tuple(parts), first_ms=round(first, 1))
 
 

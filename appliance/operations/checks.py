@@ -18,6 +18,7 @@ import msgspec
 
 from appliance.config import Config
 from appliance.errors import ApplianceError
+from appliance.operations import history
 from appliance.records.keys import master_key
 from models import ModelError
 from models.store import Store
@@ -38,7 +39,19 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
 
 def checks(config: Config, store: Store) -> Iterator[Check]:
     """Every check of the box, in the order a person would look."""
-    for check in (python, database_engine, directory, key, disk, memory, processor, port, certificate, clock):
+    for check in (
+        python,
+        database_engine,
+        directory,
+        key,
+        disk,
+        memory,
+        processor,
+        port,
+        certificate,
+        clock,
+        self_test,
+    ):
         yield check(config)
     yield embedder(config.models.embedder, store)
     yield chat(config.models.chat, store)
@@ -197,6 +210,21 @@ def clock(_config: Config) -> Check:
             "clock", f"The clock says {now:%Y-%m-%d %H:%M} UTC, which is past.", "Set the clock (timedatectl)."
         )
     return _ok("clock", f"{now:%Y-%m-%d %H:%M} UTC.")
+
+
+def self_test(config: Config) -> Check:
+    """The newest run of each set: worse than its last good one is told until a run is good again."""
+    place = Path(config.data.directory)
+    try:
+        newest = {run.command: run for run in history.runs(place) if run.command in history.NIGHTLY}.values()
+    except OSError as error:
+        return _warning("self-test", f"{place / history.FILE} cannot be read ({error.strerror}).", f"Mend {place}.")
+    if worse := [f"{fall} ({run.command})" for run in newest for fall in run.fell]:
+        return _warning("self-test", f"{'; '.join(worse)}.", "Run: medinovai eval nightly --html FILE; read FILE.")
+    if not newest:
+        return _ok("self-test", f"Not run yet; it asks questions.jsonl and safety.csv in {place}.")
+    last = max(run.at for run in newest)
+    return _ok("self-test", f"No worse than before; last run on {last:%Y-%m-%d %H:%M} UTC.")
 
 
 def embedder(name: str, store: Store) -> Check:

@@ -19,6 +19,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     hour: int
     """Of the clinic's day, 0 to 23; done once a day, and at once if the box was off at that hour."""
+    minute: int = 0
     work: Callable[[], Awaitable[object]]
 
 
@@ -29,7 +30,8 @@ async def scheduled(jobs: Sequence[Job], *, timezone: str) -> AsyncIterator[None
 
     scheduler = AsyncIOScheduler(timezone=timezone)
     for job in jobs:
-        scheduler.add_job(_done, "cron", args=[job], hour=job.hour, id=job.name, misfire_grace_time=None, coalesce=True)
+        at = {"hour": job.hour, "minute": job.minute}
+        scheduler.add_job(_done, "cron", args=[job], **at, id=job.name, misfire_grace_time=None, coalesce=True)
     scheduler.start()
     try:
         yield

@@ -142,3 +142,14 @@ def test_what_render_writes_is_read_back_the_same(name):
 
 def test_no_setting_is_a_secret():
     assert not [key for key in keys() if any(word in key for word in ("password", "secret", "token_", "api_key"))]
+
+
+@pytest.mark.parametrize("when", ["off", "00:00", "03:30", "23:59"])
+def test_the_self_test_has_an_hour_or_is_off(when):
+    assert load(env={"MEDINOVAI__OPERATIONS__SELF_TEST": when}).config.operations.self_test == when
+
+
+@pytest.mark.parametrize("when", ["", "24:00", "3:30", "03:60", "on", "03:30:00"])
+def test_a_self_test_at_no_hour_is_refused(when):
+    with pytest.raises(BadConfig, match=r"operations\.self_test"):
+        load(env={"MEDINOVAI__OPERATIONS__SELF_TEST": when})
