@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import tomllib
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import aclosing, asynccontextmanager
 from datetime import date
 from pathlib import Path
@@ -26,9 +26,10 @@ from appliance.assistant.approved import Approved
 from appliance.assistant.contact import Contact
 from appliance.assistant.followup import FollowUps
 from appliance.assistant.grounding import Grounding
-from appliance.assistant.language import Phrases
+from appliance.assistant.language import Phrases, Wishes
 from appliance.assistant.likeness import Reader
 from appliance.assistant.quote import Quoting, Weights
+from appliance.assistant.remembered import Remembered
 from appliance.assistant.saying import Saying
 from appliance.assistant.smalltalk import Smalltalk
 from appliance.assistant.told import Telling
@@ -41,7 +42,7 @@ from appliance.conversations.alerts import Alerts
 from appliance.conversations.turns import Conversations
 from appliance.errors import ApplianceError, BadConfig
 from appliance.knowledge.documents import Limits
-from appliance.knowledge.glossary import Glossary
+from appliance.knowledge.glossary import Glossary, examined
 from appliance.knowledge.library import Library
 from appliance.knowledge.search import Search
 from appliance.message import LANGUAGES, Language, Message, MessageId, Opening
@@ -133,7 +134,11 @@ async def clinic_checks(config: Config) -> list[Check]:
     finally:
         await database.close()
     expired, due = ([name for name, now in standings if now == wanted] for wanted in ("expired", "due"))
-    return [checks.alerts([one.opened_at for one in open_alerts]), checks.signed_answers(expired, due)]
+    return [
+        checks.alerts([one.opened_at for one in open_alerts]),
+        checks.signed_answers(expired, due),
+        checks.glossary(*await asyncio.to_thread(examined, _own_glossary(config))),
+    ]
 
 
 async def _records(config: Config) -> Database:
@@ -145,6 +150,11 @@ async def _records(config: Config) -> Database:
 
 def _file(config: Config) -> Path:
     return Path(config.data.directory) / f"{config.clinic.id}.db"
+
+
+def _own_glossary(config: Config) -> Path:
+    """The clinic's own words; it need not be there."""
+    return Path(config.data.directory) / "glossary.toml"
 
 
 def installed(config: Config) -> Models:
@@ -275,6 +285,7 @@ class _Served:
                 name="answers", state="ok" if self._ready else "failing", words="" if self._ready else "not ready"
             ),
             Component(name="model", state="ok", words=chat),
+            Component(name="remembered", state="ok", words=self._clinic.assistant.remembered.words()),
         ]
         try:
             known = await self._clinic.library.documents()
@@ -292,14 +303,17 @@ class _Served:
 
 
 class Qualified:
-    """Lets a model write only in the languages in which this very file has passed on this box."""
+    """Lets a model write only in the languages in which this very file has passed on this box, and the clinic wants it to."""
 
-    def __init__(self, store: Store, chat: ChatModel | None) -> None:
+    def __init__(self, store: Store, chat: ChatModel | None, languages: Collection[Language] = LANGUAGES) -> None:
         self._chat = chat
+        self._languages = languages
         self._verdict = store.verdict(chat.sha256) if chat else None
 
     def qualified(self, language: Language) -> ChatModel | None:
-        if self._chat and self._verdict and self._verdict.passed and language in self._verdict.languages:
+        if language not in self._languages or not self._chat or not self._verdict or not self._verdict.passed:
+            return None
+        if language in self._verdict.languages:
             return self._chat
         return None
 
@@ -325,7 +339,7 @@ def _joined(config: Config, database: Database, models: Models) -> Clinic:
     search = Search(database, models.embedder)
     quoting = Quoting(Weights.load())
     phrases = Phrases.load()
-    glossary = Glossary.load(Path(config.data.directory) / "glossary.toml")
+    glossary = Glossary.of_the_clinic(_own_glossary(config))
     clinic = Clinic(
         config=config,
         database=database,
@@ -347,7 +361,7 @@ def _joined(config: Config, database: Database, models: Models) -> Clinic:
         alarm=Alarm.load(models.danger),
         smalltalk=Smalltalk.load(),
         phrases=phrases,
-        qualified=Qualified(models.store, models.chat),
+        qualified=Qualified(models.store, models.chat, config.assistant.write_in),
         assistant=None,  # type: ignore[arg-type]  # replaced in the next line: the assistant is made of the others
     )
     return msgspec.structs.replace(clinic, assistant=_assistant(clinic, clinic.qualified))
@@ -363,6 +377,9 @@ def _assistant(clinic: Clinic, speaker: Speaker) -> Assistant:
             search=clinic.search,
             glossary=clinic.glossary,
             quoting=clinic.quoting,
+            remembered=Remembered(
+                Reader(clinic.glossary), clinic.search.edition, most=clinic.config.assistant.remembered
+            ),
             followups=clinic.followups,
             grounding=clinic.grounding,
             contact=clinic.contact,
@@ -370,6 +387,8 @@ def _assistant(clinic: Clinic, speaker: Speaker) -> Assistant:
             conversations=clinic.conversations,
             alerts=clinic.alerts,
             speaker=speaker,
+            wishes=Wishes.load(),
+            quote_in=clinic.config.assistant.quote_in,
             saying=Saying(
                 clinic.phrases,
                 Telling(clinic.glossary),

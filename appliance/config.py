@@ -145,6 +145,24 @@ class Assistant(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """How an answer is made."""
 
     max_quotes: Annotated[int, Meta(ge=1, le=5, description="Most sentences quoted in one answer.")] = 3
+    write_in: Annotated[
+        tuple[Language, ...],
+        Meta(description="Languages in which a model that has passed may write. In the others documents are quoted."),
+    ] = LANGUAGES
+    quote_in: Annotated[
+        tuple[Language, ...],
+        Meta(
+            description="Languages in which documents answer. In the others: signed answers, and how to reach a person."
+        ),
+    ] = LANGUAGES
+    remembered: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=10_000,
+            description="Answers kept in memory for who asks the same, until a document changes or the day ends. 0: none.",
+        ),
+    ] = 512
 
 
 class Knowledge(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

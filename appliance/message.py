@@ -42,6 +42,8 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     text: str
     language: Language | None = None
     """The language the patient chose; None lets the words themselves decide."""
+    locked: bool = False
+    """Whether answers are in that language whatever language the words are in."""
     site: str | None = None
     """The site of the clinic the patient asks about, when the channel knows it."""
     at: datetime = msgspec.field(default_factory=now)

@@ -51,7 +51,7 @@ ORIGIN = "http://clinic.test"
 # The product's coefficients are fitted to the real embedder; these are for its twin, which counts letters.
 WEIGHTS = Weights(
     ranker={"dense": 4.0, "said": 5.0, "above": 3.0, "uncarried": -1.0, "fact": 2.0, "no_fact": -2.0, "day": 2.0},
-    join={"beside": 0.0, "apart": 0.0, "row": 0.0},
+    join={"beside": 0.0, "apart": 0.0, "row": 0.0, "sites": 0.0},
     gate={"bias": -4.0, "dense": 4.0, "said": 6.0, "above": 3.0, "fact": 1.5, "no_fact": -3.0},
     threshold=0.5,
 )  # fmt: skip

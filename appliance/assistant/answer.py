@@ -20,9 +20,11 @@ from appliance.assistant.approved import Approved, Asking
 from appliance.assistant.contact import Contact
 from appliance.assistant.followup import EARLIER, FollowUps, Understood
 from appliance.assistant.grounding import Grounding
-from appliance.assistant.language import answering_language
+from appliance.assistant.language import Wish, Wishes, answering_language, asked_language
 from appliance.assistant.prompt import written_answer
 from appliance.assistant.quote import Quote, Quoting
+from appliance.assistant.redflags.rules import Kind
+from appliance.assistant.remembered import Remembered
 from appliance.assistant.saying import Saying
 from appliance.assistant.smalltalk import Smalltalk, Topic
 from appliance.assistant.triage import RedFlag, Triage
@@ -31,8 +33,10 @@ from appliance.conversations.turns import Conversations
 from appliance.errors import ApplianceError, Busy, Unavailable
 from appliance.knowledge.glossary import Carried, Glossary
 from appliance.knowledge.search import Hit, Scope, Search
+from appliance.knowledge.sites import Called, in_one_name
 from appliance.languages import detect
 from appliance.message import (
+    LANGUAGES,
     AnswerKind,
     Language,
     Message,
@@ -66,6 +70,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     search: Search
     glossary: Glossary
     quoting: Quoting
+    remembered: Remembered
     followups: FollowUps
     grounding: Grounding
     contact: Contact
@@ -74,6 +79,9 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     alerts: Alerts
     speaker: Speaker
     saying: Saying
+    wishes: Wishes
+    quote_in: tuple[Language, ...] = LANGUAGES
+    """Languages in which documents answer; in the others only what is signed does."""
 
 
 class Assistant:
@@ -81,6 +89,10 @@ class Assistant:
 
     def __init__(self, parts: Parts) -> None:
         self._with = parts
+
+    @property
+    def remembered(self) -> Remembered:
+        return self._with.remembered
 
     def answer(self, message: Message) -> AsyncGenerator[Part, None]:
         """The answer to a message, part by part. Closing it stops the work; what was said is recorded either way."""
@@ -91,19 +103,32 @@ class Assistant:
         return self._recorded(message, self._to_a_person)
 
     def partial(self, text: str) -> RedFlag | None:
-        """Danger in what is said so far, by the rules and the weighed words. Needs no model and records nothing."""
-        if flag := self._with.triage.red_flag(text):
+        """Danger or a hint of it in what is said so far, by rules and weighed words. Needs no model, records nothing."""
+        flag = self._with.triage.red_flag(text)
+        if flag and flag.sure:
             return flag
-        kind = self._with.alarm.heard(text)
-        return RedFlag(kind=kind, rule="alarm", language=detect(text)) if kind else None
+        return _surer(flag, self._with.alarm.heard(text), detect(text))
+
+    async def _danger(self, message: Message) -> RedFlag | None:
+        """What the rules say, or what the alarm hears in words that no rule foresaw; a hint becomes danger, or stays one."""
+        flag = self.partial(message.text)
+        if flag and flag.sure:
+            return flag
+        kind = await self._with.alarm.kind(message.text, hinted=flag.kind if flag else None)
+        return _surer(flag, kind, asked_language(message))
 
     async def _recorded(self, message: Message, path: _Path) -> AsyncGenerator[Part, None]:
         conversations = self._with.conversations
         flag = self.partial(message.text)
-        standing = () if flag else await self._with.alerts.standing(message.conversation)
+        sure = flag is not None and flag.sure
+        standing = () if sure else await self._with.alerts.standing(message.conversation)
         urgent = bool(flag or standing)
         try:
             new = await _kept(conversations.begin(message), urgent=urgent)
+            # An emergency is answered in the language of its own words, and waits for the store no longer than it must.
+            chosen = None if sure else await _kept(conversations.chosen_language(message.conversation), urgent=urgent)
+            if chosen:
+                message = msgspec.structs.replace(message, language=chosen, locked=True)
         except Unavailable as error:
             log.error("record=failed error=%s reason=%s", type(error).__name__, error)
             for part in self._with.saying.trouble(
@@ -120,7 +145,7 @@ class Assistant:
         try:
             async with aclosing(self._safely(message, path)) as parts:
                 async for part in parts:
-                    for each in (part, *self._reminder(part, standing)):
+                    for each in (part, *self._beside(part, standing, flag)):
                         said.append(each)
                         yield each
             complete = True
@@ -144,15 +169,23 @@ class Assistant:
             ):
                 yield part
 
-    def _reminder(self, part: Part, standing: Sequence[str]) -> Sequence[Part]:
-        """While an alert is open, how to get help comes right after the opening; an emergency's own words say it in full."""
-        if not standing or not isinstance(part, Opening) or part.kind == "emergency":
+    def _beside(self, part: Part, standing: Sequence[str], flag: RedFlag | None) -> Sequence[Part]:
+        """How to get help, right after the opening, while an alert is open or where words hint at danger."""
+        if not isinstance(part, Opening) or part.kind == "emergency":  # an emergency's own words say it in full
             return ()
-        return self._with.saying.reminder(standing, part.language)
+        if standing:
+            return self._with.saying.reminder(standing, part.language)
+        return self._with.saying.precaution(flag.kind, part.language) if flag else ()
 
     async def _parts(self, message: Message) -> AsyncGenerator[Part, None]:
-        if flag := self.partial(message.text) or await self._alarmed(message):
+        flag = await self._danger(message)
+        if flag and flag.sure:
             ready: Sequence[Part] = await self._emergency(message, flag)
+        elif wish := self._with.wishes.wish(message.text):
+            async with aclosing(self._switched(message, wish)) as parts:
+                async for part in parts:
+                    yield part
+            return
         elif topic := self._with.smalltalk.topic(message.text):
             ready = await self._without_documents(topic, message)
         else:
@@ -161,37 +194,51 @@ class Assistant:
                 async for part in parts:
                     yield part
                     if understood and isinstance(part, Opening):
-                        yield self._with.saying.understood(understood, asking.language)
+                        yield self._with.saying.understood(understood, answering_language(message))
             return
         for part in ready:
             yield part
 
-    async def _alarmed(self, message: Message) -> RedFlag | None:
-        """Danger in words that no rule foresaw."""
-        kind = await self._with.alarm.kind(message.text)
-        return RedFlag(kind=kind, rule="alarm", language=answering_language(message)) if kind else None
+    async def _switched(self, message: Message, wish: Wish) -> AsyncGenerator[Part, None]:
+        """From now on in the language asked for; what else was asked is answered in it at once."""
+        await self._with.conversations.set_language(message.conversation, wish.language)
+        if not wish.rest:
+            for part in self._with.saying.greeting("language_chosen", wish.language):
+                yield part
+            return
+        asked = msgspec.structs.replace(message, text=wish.rest, language=wish.language, locked=True)
+        async with aclosing(self._parts(asked)) as parts:
+            async for part in parts:
+                yield part
 
     async def _asking(self, message: Message) -> tuple[Asking, Understood | None]:
         """The question as all who look for an answer take it, a follow-up as the whole question it is."""
-        language, sites = answering_language(message), await self._with.search.sites()
-        understood = await self._understood(message, language, sites)
-        text = understood.text if understood else message.text
+        language, called = asked_language(message), await self._with.search.called()
+        asked = in_one_name(message.text, called)
+        understood = await self._understood(message, asked, language, called)
+        text = understood.text if understood else asked
         meaning = await self._with.search.meaning(text, language)
+        sites = tuple(dict.fromkeys(called.values()))
         return Asking(text=text, language=language, meaning=meaning, sites=sites, at=message.site), understood
 
-    async def _understood(self, message: Message, language: Language, sites: tuple[str, ...]) -> Understood | None:
+    async def _understood(self, message: Message, asked: str, language: Language, called: Called) -> Understood | None:
         """A follow-up with what the conversation adds to it; the conversation is read for such a message only."""
-        follow = self._with.followups.read(message.text, language, sites=sites)
+        sites = tuple(dict.fromkeys(called.values()))
+        follow = self._with.followups.read(asked, language, sites=sites)
         if follow is None:
             return None
         turns = await self._with.conversations.history(message.conversation, EARLIER)
-        earlier = [turn for turn in turns if turn.message_id != message.id]
+        earlier = [
+            msgspec.structs.replace(turn, text=in_one_name(turn.text, called))
+            for turn in turns
+            if turn.message_id != message.id
+        ]
         return self._with.followups.understood(follow, earlier, sites=sites)
 
     async def _answered(self, message: Message, asking: Asking) -> AsyncGenerator[Part, None]:
         """The words that somebody has signed for this very question, else the documents'."""
         if signed := await self._with.approved.match(asking):
-            for part in self._with.saying.signed(signed, asking.language):
+            for part in self._with.saying.signed(signed, answering_language(message)):
                 yield part
             return
         async with aclosing(self._from_documents(message, asking)) as parts:
@@ -200,22 +247,38 @@ class Assistant:
 
     async def _from_documents(self, message: Message, asking: Asking) -> AsyncGenerator[Part, None]:
         """Their own words, a model's words from them, how to reach us, or "I don't know"."""
-        language = asking.language
-        carried = self._with.glossary.carried(asking.text, language)
-        hits, quote = await self._looked_up(asking, carried)
-        if quote and (model := self._with.speaker.qualified(language)):
-            async with aclosing(self._written(asking, hits=hits, quote=quote, model=model)) as parts:
+        language = answering_language(message)
+        if language not in self._with.quote_in:
+            for part in await self._told("contact", "contact", message):
+                yield part
+            return
+        carried = self._with.glossary.carried(asking.text, asking.language)
+        model = self._with.speaker.qualified(language)
+        hits: Sequence[Hit] = ()
+        if model or await self._this_patients_alone(message, asking):  # a model needs the passages
+            hits, quote = await self._looked_up(asking, carried)
+        else:
+            quote = await self._with.remembered.quote(asking, lambda: self._quote(asking, carried))
+        if quote and model:
+            async with aclosing(self._written(asking, language, hits=hits, quote=quote, model=model)) as parts:
                 async for part in parts:
                     yield part
             return
         if quote:
-            ready = self._with.saying.quoted(quote, language, asking.text)
+            ready = self._with.saying.quoted(quote, language, asking.text, asking.language)
         elif carried.names and carried.names <= OF_THE_WHOLE_CLINIC:
             ready = await self._told("contact", "contact", message)
         else:
             ready = await self._told("unknown", "unknown", message)
         for part in ready:
             yield part
+
+    async def _this_patients_alone(self, message: Message, asking: Asking) -> bool:
+        """Whether what was said before decides what is asked: a follow-up, or anything while an alert is open."""
+        return asking.text != message.text or bool(await self._with.alerts.standing(message.conversation))
+
+    async def _quote(self, asking: Asking, carried: Carried) -> Quote | None:
+        return (await self._looked_up(asking, carried))[1]
 
     async def _looked_up(self, asking: Asking, carried: Carried) -> tuple[Sequence[Hit], Quote | None]:
         """What the documents hold, and the quote that probably answers; None when none probably does."""
@@ -229,14 +292,13 @@ class Assistant:
             meaning=asking.meaning,
         )
         quoting = self._with.quoting
-        quote = quoting.quote(text, language, hits=hits, carried=carried, sites=asking.sites)
+        quote = quoting.quote(text, language, hits=hits, carried=carried, sites=asking.sites, at=asking.at)
         return hits, quote if quote and quote.probability >= quoting.threshold else None
 
     async def _written(
-        self, asking: Asking, *, hits: Sequence[Hit], quote: Quote, model: ChatModel
+        self, asking: Asking, language: Language, *, hits: Sequence[Hit], quote: Quote, model: ChatModel
     ) -> AsyncGenerator[Part, None]:
         """The model's words; when it has none that the sources bear out, the quote."""
-        language = asking.language
         quoted = {one.passage.id for one in quote.chosen}
         shown = sorted(hits, key=lambda hit: hit.passage.id not in quoted)  # what would be quoted comes first
         wrote = False
@@ -250,12 +312,12 @@ class Assistant:
                     yield part
         except ModelError as error:
             log.warning("generation=failed model=%s reason=%s", model.name, error)
-        for part in () if wrote else self._with.saying.quoted(quote, language, asking.text):
+        for part in () if wrote else self._with.saying.quoted(quote, language, asking.text, asking.language):
             yield part
 
     async def _emergency(self, message: Message, flag: RedFlag) -> list[Part]:
-        """Fixed words; staff are told through the alert."""
-        language = answering_language(message, hint=flag.language)
+        """Fixed words, in the language of the cry for help whatever was chosen; staff are told through the alert."""
+        language = asked_language(message, hint=flag.language)
         raised = Flag(conversation=message.conversation, kind=flag.kind, language=language, channel=message.channel)
         await _kept(self._with.alerts.sound(raised), urgent=True)
         return self._with.saying.emergency(flag.kind, language)
@@ -277,6 +339,13 @@ class Assistant:
         language = answering_language(message)
         reach = await self._with.contact.find(language, site=message.site)
         return self._with.saying.told(kind, key, language, reach)
+
+
+def _surer(flag: RedFlag | None, kind: Kind | None, language: Language) -> RedFlag | None:
+    """What a rule hints at, made danger by the alarm; the alarm's own finding where no rule says anything."""
+    if kind is None:
+        return flag
+    return msgspec.structs.replace(flag, sure=True) if flag else RedFlag(kind=kind, rule="alarm", language=language)
 
 
 _Path = Callable[[Message], AsyncGenerator[Part, None]]

@@ -33,6 +33,8 @@ class Match(msgspec.Struct, frozen=True, kw_only=True):
 
     version: Version
     wording: Wording
+    language: Language
+    """Of the wording and the question."""
     question: str
     """Its own question, to which the patient's is alike."""
     score: float
@@ -223,7 +225,7 @@ class Book:
         if one is None:
             return None
         wording = one.version.answer.wordings[asking.language]
-        return Match(version=one.version, wording=wording, question=one.question, score=score)
+        return Match(version=one.version, wording=wording, language=asking.language, question=one.question, score=score)
 
     def candidates(self, asking: Asking, *, today: date, without: str | None = None) -> list[Candidate]:
         """What the question may be: in force today, same site, days, numbers and negation, and nothing else asked for."""

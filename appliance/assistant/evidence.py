@@ -17,6 +17,7 @@ from appliance.assistant.facts import facts
 from appliance.knowledge import Sentence
 from appliance.knowledge.glossary import Carried
 from appliance.knowledge.search import Hit
+from appliance.knowledge.sites import sites_named
 from appliance.knowledge.words import content_words, fold
 from appliance.message import Language
 
@@ -32,6 +33,13 @@ class Asking(msgspec.Struct, frozen=True, kw_only=True):
     language: Language
     carried: Carried
     sites: tuple[str, ...] = ()
+    at: str | None = None
+    """The site at which the patient is, unless the question names another."""
+
+    @property
+    def named(self) -> frozenset[str]:
+        """The sites that are asked about; none where any will do."""
+        return sites_named(self.text, self.sites) or frozenset(filter(None, [self.at]))
 
 
 class _Looked(msgspec.Struct, frozen=True, kw_only=True):
@@ -113,7 +121,7 @@ class _Compared:
         self._kinds = asked.kinds(asking.text) & SHARP
         self._days = asked.days(asking.text)
         self._names = frozenset(name.casefold() for name in _NAMES.findall(asking.text))
-        self._sites = _sites(asking)
+        self._sites = asking.named
         self._terms = _weighed(_terms(asking), looked)
         self._dates, self._numbers = _dates_and_numbers(asking.text, asking.language)
         self._best = looked[0].hit.score if looked else 0.0
@@ -181,10 +189,9 @@ class _Compared:
         return {"date": date, "number": _share(self._numbers, numbers)}
 
     def _site(self, one: _Looked) -> float:
-        site = one.hit.passage.site
         if not self._sites:
             return 0.0
-        if site:
+        if site := one.sentence.site or one.hit.passage.site:
             return 1.0 if site in self._sites else -1.0
         return 0.5 if any(fold(named) in one.said.folded for named in self._sites) else 0.0
 
@@ -226,14 +233,3 @@ def _dates_and_numbers(text: str, language: Language) -> tuple[frozenset[str], f
 
 def _share(of: frozenset[str], among: frozenset[str]) -> float:
     return len(of & among) / len(of) if of else 0.0
-
-
-def _sites(asking: Asking) -> frozenset[str]:
-    """The sites a question names: in full, or by a first word long enough to be a name ('north', 'cedar')."""
-    folded = f" {fold(asking.text)} "
-    named = set()
-    for site in asking.sites:
-        first = fold(site).split()[0]
-        if fold(site) in folded or (len(first) >= 5 and first in folded):
-            named.add(site)
-    return frozenset(named)

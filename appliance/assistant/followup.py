@@ -58,7 +58,7 @@ class FollowUps:
         """The question last put, itself completed by those before it where it was a follow-up."""
         chain: list[tuple[Read, Turn]] = []
         for asked, answer in reversed(_exchanges(earlier)):
-            language = answer.language or detect(asked.text, hint=asked.language)
+            language = detect(asked.text, hint=asked.language)  # the answer may be in another, if that was chosen
             chain.append((self._reader.read(asked.text, language, sites=sites), answer))
             if not self._follows(chain[-1][0]):
                 break

@@ -19,6 +19,7 @@ import msgspec
 
 from appliance.assistant.asked import Asked
 from appliance.knowledge.glossary import Glossary
+from appliance.knowledge.sites import spoken
 from appliance.knowledge.wording import pattern
 from appliance.knowledge.words import content_words, fold
 from appliance.message import Language
@@ -86,7 +87,7 @@ class Reader:
         )
 
     def known(self, questions: Sequence[Told]) -> Known:
-        counted = Counter(term for one in questions for term in one.concepts | self._left(one, one.concepts))
+        counted = Counter(term for one in questions for term in one.concepts | self.left(one, one.concepts))
         return Known(
             words=frozenset[str]().union(*(one.words for one in questions)),
             concepts=frozenset[str]().union(*(one.concepts for one in questions)),
@@ -99,8 +100,8 @@ class Reader:
 
         All but ``strange`` are shares; that counts the words that none of the answer's questions has.
         """
-        unknown = self._left(asked, known.concepts | self._tables.anything) - known.words
-        missing = self._left(signed, asked.concepts) - asked.words
+        unknown = self.left(asked, known.concepts | self._tables.anything) - known.words
+        missing = self.left(signed, asked.concepts) - asked.words
         intents = asked.intents | signed.intents
         return {
             "unknown": _share(unknown, asked.words),
@@ -118,7 +119,7 @@ class Reader:
         text = self._tables.of_weight(folded)
         return frozenset(_HAN.findall(text)) | frozenset(_stem(word) for word in content_words(_HAN.sub(" ", text)))
 
-    def _left(self, told: Told, concepts: frozenset[str]) -> frozenset[str]:
+    def left(self, told: Told, concepts: frozenset[str]) -> frozenset[str]:
         """The words that are in none of these concepts."""
         rest = told.rest
         for concept in told.concepts & concepts:
@@ -206,9 +207,7 @@ def _without_sites(folded: str, sites: Sequence[str]) -> tuple[frozenset[str], s
     """The sites a question names, in full or by a first word that is long enough to be a name, and the rest of it."""
     named = set()
     for site in sites:
-        whole = fold(site)
-        first = whole.split()[0]
-        rest = pattern([whole, first] if len(first) >= _LONG_ENOUGH else [whole]).sub(" ", folded)
+        rest = pattern(spoken(site, long_enough=_LONG_ENOUGH)).sub(" ", folded)
         if rest != folded:
             named.add(site)
             folded = rest

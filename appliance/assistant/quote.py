@@ -21,6 +21,7 @@ from appliance.assistant.planted import sound
 from appliance.knowledge import Passage, Sentence
 from appliance.knowledge.glossary import NOTHING_CARRIED, Carried
 from appliance.knowledge.search import Hit
+from appliance.knowledge.words import content_words
 from appliance.message import Citation, Language, Span
 
 MOST_WORDS: Final = 70
@@ -47,6 +48,16 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
     def text(self) -> str:
         """The span's text, verbatim."""
         return self._said(self.span)
+
+    @property
+    def site(self) -> str | None:
+        """The one site of which it speaks."""
+        return self.sentence.site or self.passage.site
+
+    @property
+    def of_any_site(self) -> bool:
+        """Whether it speaks of one site although none was asked for."""
+        return self.site is not None and not self.features.get("site")
 
     @property
     def introduction(self) -> str:
@@ -111,18 +122,22 @@ class Quoting:
         hits: Sequence[Hit],
         carried: Carried = NOTHING_CARRIED,
         sites: Sequence[str] = (),
+        at: str | None = None,
     ) -> Quote | None:
-        """The best sentences and how likely they answer; None when there is nothing at all to quote."""
-        candidates = self._candidates(
-            Asking(text=question, language=language, carried=carried, sites=tuple(sites)), hits
-        )
+        """The best sentences and how likely they answer; None when there is nothing at all to quote.
+
+        ``at``: the site at which the patient is, unless the question names another.
+        """
+        asking = Asking(text=question, language=language, carried=carried, sites=tuple(sites), at=at)
+        candidates = self._candidates(asking, hits)
         return self.chosen(candidates, self._asked.kinds(question)) if candidates else None
 
     def chosen(self, candidates: Sequence[Candidate], asked: frozenset[str]) -> Quote:
         """What is quoted of these, and the probability that it answers."""
         ranked = self.scored(candidates)
         probability = _sigmoid(_sum(self._weights.gate, gate_features(ranked)))
-        return Quote(chosen=_reading_order(self._joined(ranked)), probability=probability, asked=asked)
+        chosen = self._of_each_site(ranked) or self._joined(ranked)
+        return Quote(chosen=_reading_order(chosen), probability=probability, asked=asked)
 
     def scored(self, candidates: Sequence[Candidate]) -> list[Candidate]:
         """Best first, by these weights."""
@@ -145,6 +160,22 @@ class Quoting:
     def _candidates(self, asking: Asking, hits: Sequence[Hit]) -> list[Candidate]:
         found = evidence(asking, sound(hits), self._asked)
         return [Candidate(passage=hit.passage, sentence=one, features=features) for hit, one, features in found]
+
+    def _of_each_site(self, ranked: Sequence[Candidate]) -> list[Candidate]:
+        """What the sites say of the same thing, where no site was asked for and they say it nearly as well; else nothing.
+
+        All such sites or none: who is told of two of three takes them for all.
+        """
+        best = ranked[0]
+        if not best.of_any_site:
+            return []
+        near = [one for one in ranked if best.score - one.score <= self._weights.join["sites"] and _parallel(one, best)]
+        of_each: dict[str | None, Candidate] = {}
+        for one in near:
+            of_each.setdefault(one.site, one)
+        chosen = list(of_each.values())
+        fit = 1 < len(chosen) <= MOST_SENTENCES and sum(map(_words, chosen)) <= MOST_WORDS
+        return chosen if fit else []
 
     def _joined(self, ranked: Sequence[Candidate]) -> list[Candidate]:
         """The best sentence, and what belongs to it, while it stays short: its neighbours, and others nearly as good.
@@ -174,10 +205,17 @@ class Quoting:
 
 
 def gate_features(ranked: Sequence[Candidate]) -> dict[str, float]:
-    """What tells whether the best candidate answers at all."""
+    """What tells whether the best candidate answers at all. What another site says of the same thing is no rival to it."""
     best = ranked[0]
     kept = {name: best.features[name] for name in _GATE_KEEPS}
-    second = next((other for other in ranked[1:] if other.passage.id != best.passage.id), None)
+    second = next(
+        (
+            other
+            for other in ranked[1:]
+            if other.passage.id != best.passage.id and not (best.of_any_site and _parallel(other, best))
+        ),
+        None,
+    )
     return {**kept, "score": best.score, "margin": best.score - second.score if second else 0.0}
 
 
@@ -201,6 +239,32 @@ def citation(passage: Passage, span: Span, *, text: str, number: int) -> Citatio
         quote=text,
         valid_from=passage.valid_from,
     )
+
+
+def _parallel(one: Candidate, best: Candidate) -> bool:
+    """Whether it says of one site what ``best`` says of another: a row of the same table, a line of a page like its page."""
+    if one.site is None or one.sentence.kind != best.sentence.kind or one.passage.language != best.passage.language:
+        return False
+    if any(one.features[name] != best.features[name] for name in _SAME):
+        return False
+    return _alike(one.sentence.text, best.sentence.text, (one, best)) >= _ALIKE and (
+        one.passage.document == best.passage.document or _alike(_page(one), _page(best), (one, best)) >= _ALIKE
+    )
+
+
+def _alike(one: str, other: str, of: Sequence[Candidate]) -> float:
+    """The share of words that two texts have in common, the sites' names and numbers left out."""
+    sites = content_words(" ".join(each.site or "" for each in of))
+    mine, theirs = ({word for word in content_words(text) - sites if not word[0].isdigit()} for text in (one, other))
+    return len(mine & theirs) / max(1, len(mine | theirs))
+
+
+def _page(one: Candidate) -> str:
+    return " ".join((one.passage.title, *one.passage.heading))
+
+
+_SAME: Final = ("fact", "no_fact", "day", "date")
+_ALIKE: Final = 0.5
 
 
 def _words(candidate: Candidate) -> float:

@@ -13,6 +13,7 @@ from appliance.assistant.quote import Candidate, Quote, citation
 from appliance.assistant.redflags.rules import KINDS_BY_RANK, Kind
 from appliance.assistant.told import Telling, Told
 from appliance.assistant.triage import Script, script
+from appliance.knowledge.sites import sites_named
 from appliance.message import AnswerKind, Call, Language, Notice, Opening, Part, Signature, Text, Voice
 
 
@@ -36,6 +37,12 @@ class Saying:
         words = self._script(gravest, language)
         return [Notice(code="emergency", text=words.reminder), *_urgent(words)]
 
+    def precaution(self, kind: Kind, language: Language) -> list[Part]:
+        """Whom to call, should what we take for harmless be danger after all; help lines, where this kind has its own."""
+        words = self._script(kind, language)
+        lines = [Call(label=label, number=number) for label, number in words.calls if number != self._emergency_number]
+        return [Notice(code="precaution", text=words.precaution), *lines]
+
     def greeting(self, topic: str, language: Language) -> list[Part]:
         """A greeting, or thanks."""
         return [Opening(kind="greeting", language=language), *_words(self._phrases.say(topic, language))]
@@ -56,8 +63,9 @@ class Saying:
         return [*parts, *_lines(lines), *self._quotes(reach.chosen, language)]
 
     def signed(self, match: Match, language: Language) -> list[Part]:
-        """The signed words as they are, and who has signed them."""
+        """The signed words as they are, in the patient's language where they are signed in it, and who has signed them."""
         signed = match.version.answer
+        wording = signed.wordings.get(language)
         signature = Signature(
             answer=signed.id,
             version=match.version.version,
@@ -66,13 +74,16 @@ class Saying:
             signed_on=signed.signed_on.isoformat(),
             valid_until=signed.valid_until.isoformat(),
         )
-        return [Opening(kind="signed", language=language), *_words(match.wording.answer), signature]
+        own = _words(wording.answer) if wording else _words(match.wording.answer, language=match.language)
+        return [Opening(kind="signed", language=language), *own, signature]
 
-    def quoted(self, quote: Quote, language: Language, question: str) -> list[Part]:
+    def quoted(self, quote: Quote, language: Language, question: str, asked_in: Language | None = None) -> list[Part]:
         """A lead-in, what can be told in the patient's language of quotes in another, and the quotes."""
         lead = next((f"lead_{kind}" for kind in ("price", "phone", "place", "time") if kind in quote.asked), "lead")
         words = _words(self._phrases.say(lead, language))
-        lines = _lines(self._telling.told(quote.chosen, language, asked=quote.asked, question=question))
+        lines = _lines(
+            self._telling.told(quote.chosen, language, asked=quote.asked, question=question, asked_in=asked_in)
+        )
         return [Opening(kind="quoted", language=language), *words, *lines, *self._quotes(quote.chosen, language)]
 
     def understood(self, followed: Understood, language: Language) -> Notice:
@@ -92,6 +103,8 @@ class Saying:
             if one.introduction:
                 # It stands further up in the document, outside the cited span, so it is no part of the quote.
                 parts.append(Text(text=f"\n{one.introduction}", language=theirs))
+            elif one.of_any_site and one.site and not sites_named(one.text, (one.site,)):
+                parts.append(Text(text=f"\n{one.site}:", language=theirs))
             parts += [Text(text="\n"), *_words(one.text, voice="quote", language=theirs)]
             parts.append(citation(one.passage, one.span, text=one.text, number=number))
         return parts

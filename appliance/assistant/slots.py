@@ -18,6 +18,7 @@ import msgspec
 from appliance.assistant.asked import Asked
 from appliance.assistant.facts import facts
 from appliance.knowledge.glossary import Glossary
+from appliance.knowledge.sites import spoken
 from appliance.knowledge.wording import pattern
 from appliance.knowledge.words import content_words, fold
 from appliance.message import Language
@@ -149,9 +150,7 @@ class Reader:
 
     def _found(self, folded: str, language: Language, sites: Sequence[str]) -> Iterator[_Found]:
         for site in sites:
-            whole, first = fold(site), fold(site).split()[0]
-            names = pattern([whole, first] if len(first) >= _LONG_ENOUGH else [whole])
-            yield from (("site", site, *one.span()) for one in names.finditer(folded))
+            yield from (("site", site, *one.span()) for one in pattern(spoken(site)).finditer(folded))
         yield from self.words.found(folded)
         for name in self._glossary.carried(folded, language).names:
             slot = self.words.slot(name)
@@ -161,7 +160,6 @@ class Reader:
 
 _Found = tuple[Slot, str, int, int]
 """Slot, name, start and end in the folded text."""
-_LONG_ENOUGH: Final = 5
 _NAME: Final = re.compile(r"[A-Z0-9][\w.-]*")
 _NAMED: Final = re.compile(r"[A-ZÁÉÍÓÚÑ][a-záéíóúñü]+(?:\s+[A-Z][a-z]+)*")
 _CAPITALISED: Final = re.compile(r"[A-ZÁÉÍÓÚÑ][a-záéíóúñü]+(?:['’-]\w+)*")

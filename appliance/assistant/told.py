@@ -54,18 +54,26 @@ class Telling:
         self._whether = Whether(glossary, asking=self._words.asking)
 
     def told(
-        self, chosen: Sequence[Candidate], language: Language, *, asked: Collection[str], question: str = ""
+        self,
+        chosen: Sequence[Candidate],
+        language: Language,
+        *,
+        asked: Collection[str],
+        question: str = "",
+        asked_in: Language | None = None,
     ) -> list[Told]:
         """The lines for these quotes, of the kinds asked for; none for those in the patient's own language.
 
-        Without a question they must be about the clinic as a whole.
+        Without a question they must be about the clinic as a whole. ``asked_in`` is the question's language where the patient
+        chose to be answered in another; then yes and no are not told.
         """
         kinds = [kind for kind in KINDS if kind in asked]
         if not kinds or all(one.passage.language == language for one in chosen):
             return []
-        tools = self._tools(question, language)
+        reads = asked_in or language
+        tools = self._tools(question if reads == language else "", language)
         words = self._words
-        subject = Subject(question, language, self._glossary, asking=words.asking, plain=words.plain)
+        subject = Subject(question, reads, self._glossary, asking=words.asking, plain=words.plain)
         readings = [Reading(one, tools) for one in chosen]
         lines = [
             line

@@ -24,6 +24,8 @@ class RedFlag(msgspec.Struct, frozen=True, kw_only=True):
     rule: str
     language: Language
     """The language of the rule file, which is that of the words it found."""
+    sure: bool = True
+    """False for a hint: danger, unless the alarm behind the rules holds that there is none."""
 
 
 class Script(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,6 +34,8 @@ class Script(msgspec.Struct, frozen=True, kw_only=True):
     text: str
     reminder: str
     """How to get help, in one sentence or two: said with whatever else is said while the alert is open."""
+    precaution: str
+    """The same where we take it that there is no danger, in case there is."""
     calls: tuple[tuple[str, str], ...]
 
 
@@ -47,8 +51,8 @@ class Triage:
 
     def red_flags(self, text: str) -> Iterator[RedFlag]:
         """Every rule that fires, the one that decides first."""
-        for rule, language in self.rules.fired(text):
-            yield RedFlag(kind=rule.kind, rule=rule.id, language=language)
+        for one in self.rules.fired(text):
+            yield RedFlag(kind=one.rule.kind, rule=one.rule.id, language=one.language, sure=one.sure)
 
 
 def script(kind: Kind, language: Language, country: str, emergency_number: str) -> Script:
@@ -61,6 +65,7 @@ def script(kind: Kind, language: Language, country: str, emergency_number: str) 
     return Script(
         text=lines.words[language][kind].format(emergency=emergency_number),
         reminder=lines.reminders[language][kind].format(emergency=emergency_number),
+        precaution=lines.precautions[language].format(emergency=emergency_number),
         calls=tuple(calls),
     )
 
@@ -76,6 +81,7 @@ class _Lines(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     labels: dict[Language, dict[str, str]]
     words: dict[Language, dict[Kind, str]]
     reminders: dict[Language, dict[Kind, str]]
+    precautions: dict[Language, str] = {}
 
 
 class _File(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -105,6 +111,7 @@ def _over(default: _Lines, own: _Lines) -> _Lines:
         labels={language: default.labels[language] | own.labels.get(language, {}) for language in default.labels},
         words={language: default.words[language] | own.words.get(language, {}) for language in default.words},
         reminders={code: default.reminders[code] | own.reminders.get(code, {}) for code in default.reminders},
+        precautions=default.precautions | own.precautions,
     )
 
 
@@ -115,7 +122,7 @@ def _check(code: str, lines: _Lines) -> None:
     complete = set(lines.calls) == kinds and shown <= {"emergency", *lines.numbers}
     for language in LANGUAGES:
         complete &= set(lines.words.get(language, {})) == kinds and shown <= set(lines.labels.get(language, {}))
-        complete &= set(lines.reminders.get(language, {})) == kinds
+        complete &= set(lines.reminders.get(language, {})) == kinds and bool(lines.precautions.get(language))
     if not complete:
         where = f"country {code}" if code else "default"
         raise BadConfig(f"assistant/redflags/scripts.toml, {where}: a kind, language, number or label is missing")

@@ -393,6 +393,7 @@ def _message(conversation: Conversation, name: str, text: str, language: Languag
         channel="web",
         text=text,
         language=language,
+        locked=language is not None,  # the page names one only when the patient chose it
         site=conversation.site,
     )
 

@@ -52,6 +52,7 @@ async def ask(
         channel="terminal",
         text=question,
         language=lang,
+        locked=lang is not None,
         site=site,
     )
     try:

@@ -159,12 +159,20 @@ def eval_grounding(given: Given, file: Path, words_only: bool, wishes: Wishes) -
     "--texts", "file", type=FILE, required=True, help="CSV: id, lang, text, label (emergency, non), kind, note."
 )
 @click.option("--show-wrong", is_flag=True, help="Every miss and every false alarm, in full.")
+@click.option(
+    "--misheard",
+    "errors",
+    type=click.FloatRange(0, 0.5),
+    default=0.0,
+    help="Share of words to make wrong first, as speech recognition would: 0.1.",
+)
 @click.pass_obj
 @wished
-def eval_safety(given: Given, file: Path, show_wrong: bool, wishes: Wishes) -> None:
+def eval_safety(given: Given, file: Path, show_wrong: bool, errors: float, wishes: Wishes) -> None:
     """Emergencies caught and false alarms, through the path that a patient meets."""
     import uvloop
 
+    from appliance.evaluation.misheard import misheard
     from appliance.evaluation.safety import WRONG, safety, texts
 
     async def measured() -> dict[str, Any]:
@@ -173,11 +181,13 @@ def eval_safety(given: Given, file: Path, show_wrong: bool, wishes: Wishes) -> N
                 return await safety(clinic.assistant, clinic.conversations, asked, progress=told)
 
     asked = texts(file)
+    if errors:
+        asked = misheard(asked, errors=errors)
     report = uvloop.run(measured())
     if show_wrong and not wishes.as_json:
         wrong = [row for row in report["rows"] if row.verdict in WRONG]
         printed.table(("id", "verdict", "kind", "text"), ((row.id, row.verdict, row.kind, row.text) for row in wrong))
-    outcome.told(given, wishes, ("safety", report, file))
+    outcome.told(given, wishes, (f"safety --misheard {errors:g}" if errors else "safety", report, file))
 
 
 @measure.command("injection")

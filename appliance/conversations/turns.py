@@ -89,8 +89,14 @@ class Conversations:
         )
 
     async def set_language(self, conversation: ConversationId, language: Language) -> None:
-        """The language the patient chose."""
-        await self._change("UPDATE conversation SET language = ? WHERE id = ?", language, conversation)
+        """The language the patient chose: answers are in it from now on."""
+        await self._change("UPDATE conversation SET language = ?, locked = 1 WHERE id = ?", language, conversation)
+
+    async def chosen_language(self, conversation: ConversationId) -> Language | None:
+        """The language the patient chose for good, if any."""
+        sql = "SELECT language FROM conversation WHERE id = ? AND locked"
+        row = await self._database.read(lambda c: c.execute(sql, (conversation,)).fetchone())
+        return msgspec.convert(row[0], Language) if row else None
 
     async def begin(self, message: Message) -> bool:
         """Record the patient's turn. False if this message was recorded before: then the first one stands."""

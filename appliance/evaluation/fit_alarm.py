@@ -19,7 +19,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from appliance.assistant.alarm import KINDS, NETWORK, WORDS, Words, both, danger
+from appliance.assistant.alarm import HARMLESS, KINDS, NETWORK, WORDS, Words, both, danger
 from appliance.assistant.ngrams import PLACES, Grams, grams
 from appliance.assistant.redflags.rules import RedFlagRules
 from appliance.assistant.triage import Triage
@@ -126,8 +126,10 @@ def _network_fitted(rows: Sequence[Row], *, epochs: float, rate: float, resume: 
     fit.write(NETWORK)
 
 
-def _told(name: str, rows: Sequence[Row], alarmed: Numbers, triage: Triage) -> str:
-    ruled = np.array([triage.red_flag(row.text) is not None for row in rows])
+def _told(name: str, rows: Sequence[Row], alarmed: Numbers, possible: Numbers, triage: Triage) -> str:
+    flags = [triage.red_flag(row.text) for row in rows]
+    ruled = np.array([flag is not None and flag.sure for flag in flags])
+    ruled |= np.array([flag is not None for flag in flags]) & possible
     told = []
     for kind, those in (
         ("caught", [row.place > 0 for row in rows]),
@@ -152,7 +154,7 @@ def _told(name: str, rows: Sequence[Row], alarmed: Numbers, triage: Triage) -> s
     help="Of look-alikes that words and network together may take for danger.",
 )
 @click.option(
-    "--share-words", default=0.02, show_default=True, help="Of look-alikes that the words alone may take for danger."
+    "--share-words", default=0.015, show_default=True, help="Of look-alikes that the words alone may take for danger."
 )
 @click.option(
     "--epochs", default=2.5, show_default=True, help="Of the network's fitting; 0 leaves the network as it is."
@@ -186,8 +188,9 @@ def main(
     for file in judge:
         judged = messages(file)
         said, places = words(judged, fit), [LANGUAGES.index(detect(row.text)) for row in judged]
-        alarmed = (danger(said) >= least[0][places]) | (both(said, asyncio.run(network(judged))) >= least[1][places])
-        click.echo(_told(file.stem, judged, alarmed, triage))
+        by_words, by_both = danger(said), both(said, asyncio.run(network(judged)))
+        alarmed = (by_words >= least[0][places]) | (by_both >= least[1][places])
+        click.echo(_told(file.stem, judged, alarmed, by_both >= HARMLESS, triage))
 
 
 if __name__ == "__main__":

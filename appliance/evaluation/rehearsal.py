@@ -1,4 +1,6 @@
-"""A clinic that is only being tried: its emergencies call nobody and are not kept, and how sure a quote was can be asked."""
+"""A clinic that is only being tried: its emergencies call nobody and are not kept, nothing is answered from memory, and how sure
+a quote was can be asked.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,10 @@ def overheard(clinic: Clinic) -> tuple[Clinic, Callable[[], float | None]]:
 
 
 def _rejoined(clinic: Clinic) -> Clinic:
-    return msgspec.structs.replace(clinic, assistant=clinic.assistant_with(clinic.qualified))
+    """Joined anew without a memory: what is measured is the documents' answer, not that it was given before."""
+    wanted = msgspec.structs.replace(clinic.config.assistant, remembered=0)
+    tried = msgspec.structs.replace(clinic, config=msgspec.structs.replace(clinic.config, assistant=wanted))
+    return msgspec.structs.replace(tried, assistant=tried.assistant_with(tried.qualified))
 
 
 class _Unheard(Alerts):
@@ -68,7 +73,8 @@ class _Overheard(Quoting):
         hits: Sequence[Hit],
         carried: Carried = NOTHING_CARRIED,
         sites: Sequence[str] = (),
+        at: str | None = None,
     ) -> Quote | None:
-        found = self._quoting.quote(question, language, hits=hits, carried=carried, sites=sites)
+        found = self._quoting.quote(question, language, hits=hits, carried=carried, sites=sites, at=at)
         self._probability = found.probability if found else None
         return found

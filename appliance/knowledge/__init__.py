@@ -33,6 +33,8 @@ class Sentence(msgspec.Struct, frozen=True, kw_only=True):
     kind: SentenceKind = "sentence"
     lead: Span | None = None
     """What introduces it: the line before a list ("Bring with you:"), a table's caption."""
+    site: str | None = None
+    """The clinic's site with which it begins ("Northgate — Monday: 8 to 5"); None: its passage's, if that has one."""
 
 
 class Passage(msgspec.Struct, frozen=True, kw_only=True):

@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 Progress = Callable[[int, int, str], None]
 """Told how much is done, of how much, and what is being done. A document counts a hundred."""
 
-EDITION: Final = 2
+EDITION: Final = 3
 """Of the rules by which documents are read and cut; after a change of them every document is learnt anew."""
 BATCH: Final = 32
 SHARE: Final = 100

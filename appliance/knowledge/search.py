@@ -16,6 +16,7 @@ from typing import Final
 import msgspec
 
 from appliance.knowledge import Passage, Sentence
+from appliance.knowledge.sites import Called
 from appliance.knowledge.words import fts_words
 from appliance.message import DocumentId, Language, Span
 from appliance.records.database import Connection, Database, clinic_day
@@ -79,7 +80,11 @@ class Search:
 
     async def sites(self) -> tuple[str, ...]:
         """The clinic's sites, as its documents name them."""
-        return await self._database.read(_sites)
+        return tuple(dict.fromkeys((await self.called()).values()))
+
+    async def called(self) -> Called:
+        """Every name of a site, with the site."""
+        return await self._database.read(_called)
 
     async def meaning(self, question: str, language: Language) -> Vectors:
         """The question's vector, one row; for who asks more than once about the same question."""
@@ -218,15 +223,15 @@ class _Looking:
     def _sentences(self, passages: Iterable[int]) -> dict[int, tuple[SentenceHit, ...]]:
         rows = self._connection.execute(
             """SELECT sentence.passage, sentence.start, sentence."end", sentence.text, sentence.kind, sentence.lead_start,
-            sentence.lead_end, vec_distance_L2(sentence_vec.embedding, ?)
+            sentence.lead_end, sentence.site, vec_distance_L2(sentence_vec.embedding, ?)
             FROM sentence JOIN sentence_vec ON sentence_vec.id = sentence.id
             WHERE sentence.passage IN (SELECT value FROM json_each(?)) ORDER BY sentence.start""",
             (self._vector, _json(list(passages))),
         )
         found: dict[int, list[SentenceHit]] = {}
-        for number, start, end, text, kind, lead_start, lead_end, distance in rows:
+        for number, start, end, text, kind, lead_start, lead_end, site, distance in rows:
             lead = None if lead_start is None else Span(start=lead_start, end=lead_end)
-            sentence = Sentence(start=start, end=end, text=text, kind=kind, lead=lead)
+            sentence = Sentence(start=start, end=end, text=text, kind=kind, lead=lead, site=site)
             found.setdefault(number, []).append(SentenceHit(sentence=sentence, dense=_cosine(distance)))
         return {number: tuple(hits) for number, hits in found.items()}
 
@@ -296,6 +301,5 @@ def _passage(row: tuple[object, ...]) -> Passage:
     return msgspec.convert(found, Passage)
 
 
-def _sites(connection: Connection) -> tuple[str, ...]:
-    rows = connection.execute("SELECT DISTINCT site FROM passage WHERE site IS NOT NULL")
-    return tuple(row[0] for row in rows)
+def _called(connection: Connection) -> dict[str, str]:
+    return dict(connection.execute("SELECT name, site FROM site ORDER BY site, name").fetchall())

@@ -17,7 +17,8 @@ import msgspec
 from appliance.knowledge import Document, DocumentStatus, PlacedBlock, Sentence, Status
 from appliance.knowledge.parsed import Metadata, name_as_title
 from appliance.knowledge.passages import Cut, PassageDraft
-from appliance.knowledge.sites import site_of_heading, site_of_path, site_spelt
+from appliance.knowledge.places import Listed, listed
+from appliance.knowledge.sites import Called, site_of_heading, site_of_path, site_of_sentence, site_spelt, sites_of
 from appliance.knowledge.words import fold, fts_words
 from appliance.message import DocumentId, Span, now
 from appliance.records.database import Connection, clinic_day, iso
@@ -209,9 +210,10 @@ def put(connection: Connection, learnt: Learnt, sites: Sequence[str]) -> Documen
     connection.execute("DELETE FROM passage WHERE document = ?", (number,))
     connection.execute(
         """UPDATE document SET revision = revision + 1, title = ?, path = ?, sha256 = ?, metadata = ?, language = ?, valid_from = ?,
-        text = ?, blocks = ?, status = 'searchable', reason = ?, passages = ?, learnt_at = ? WHERE id = ?""",
+        text = ?, blocks = ?, status = 'searchable', reason = ?, passages = ?, places = ?, learnt_at = ? WHERE id = ?""",
         (whole.title, learnt.place.path, learnt.sha256, msgspec.json.encode(said).decode(), whole.language, said.valid_from,
-         whole.text, msgspec.json.encode(whole.blocks).decode(), whole.note, len(whole.passages), iso(now()), number),
+         whole.text, msgspec.json.encode(whole.blocks).decode(), whole.note, len(whole.passages),
+         msgspec.json.encode(listed(whole)).decode(), iso(now()), number),
     )  # fmt: skip
     _put_passages(connection, number, whole)
     _put_vectors(connection, number, learnt.passages, learnt.sentences)
@@ -236,8 +238,8 @@ def remove(connection: Connection, number: DocumentId, sites: Sequence[str]) -> 
     """False when there was none. Its name and revision stay, so that an old citation is never taken for a new text."""
     connection.execute("DELETE FROM passage WHERE document = ?", (number,))
     done = connection.execute(
-        """UPDATE document SET status = 'removed', text = '', blocks = '[]', metadata = '{}', passages = 0, reason = '',
-        superseded_by = NULL, sha256 = '', learnt_at = ? WHERE id = ? AND status <> 'removed'""",
+        """UPDATE document SET status = 'removed', text = '', blocks = '[]', metadata = '{}', places = '[]', passages = 0,
+        reason = '', superseded_by = NULL, sha256 = '', learnt_at = ? WHERE id = ? AND status <> 'removed'""",
         (iso(now()), number),
     )
     _settle(connection, number, sites)
@@ -437,28 +439,65 @@ def _name(text: str | None) -> str:
 
 
 def _settle_sites(connection: Connection, changed: DocumentId, sites: Sequence[str]) -> None:
-    """Of the changed document; of all of them when it brings a site that no other has named."""
+    """Of the changed document; of all of them when the clinic's sites are no longer the same."""
+    called = _called(connection, sites)
+    same = called == dict(connection.execute("SELECT name, site FROM site").fetchall())
+    if not same:
+        connection.execute("DELETE FROM site")
+        connection.executemany("INSERT INTO site (name, site) VALUES (?, ?)", called.items())
+    for claim in _claims(connection, "AND id = :changed" if same else "", changed):
+        _settle_sites_of(connection, claim, called)
+
+
+def _called(connection: Connection, sites: Sequence[str]) -> dict[str, str]:
+    """The names of the clinic's sites: those it tells in so many words first."""
     rows = connection.execute(
-        """SELECT id, metadata ->> 'site' FROM document
+        """SELECT metadata ->> 'site' FROM document
         WHERE metadata LIKE '%"site"%' AND status IN ('searchable', 'superseded') ORDER BY learnt_at"""
-    ).fetchall()
-    known = list(sites)
-    for _, site in rows:
-        if site_spelt(site, known) not in known:
-            known.append(site)
-    mine = [site for number, site in rows if number == changed]
-    new = mine and all(site != mine[0] for number, site in rows if number != changed)
-    for claim in _claims(connection, "" if new else "AND id = :changed", changed):
-        _settle_sites_of(connection, claim, known)
+    )
+    told = list(sites)
+    for (site,) in rows.fetchall():
+        if site is not None and site_spelt(site, told) not in told:
+            told.append(site)
+    listing = connection.execute(
+        """SELECT id, language, places FROM document WHERE places <> '[]' AND status = 'searchable'
+        AND (valid_until IS NULL OR valid_until >= ?) ORDER BY learnt_at, id""",
+        (clinic_day(connection),),
+    )
+    places = [
+        (number, language, place)
+        for number, language, found in listing.fetchall()
+        for place in msgspec.json.decode(found, type=tuple[Listed, ...])
+    ]
+    return sites_of(told, places, lambda name: _naming(connection, name))
 
 
-def _settle_sites_of(connection: Connection, claim: _Claim, known: Sequence[str]) -> None:
-    own = site_spelt(claim.said.site, known)
+def _naming(connection: Connection, name: str) -> set[str]:
+    """The documents whose text, not only a heading, has the name."""
+    words = " ".join(re.findall(r"[\w\u0900-\u097f]+", fts_words(name)))
+    rows = connection.execute(
+        """SELECT DISTINCT passage.document FROM passage_fts JOIN passage ON passage.id = passage_fts.rowid
+        JOIN document ON document.id = passage.document
+        WHERE passage_fts MATCH ? AND document.status = 'searchable'""",
+        (f'words : "{words}"',),
+    )
+    return {row[0] for row in rows}
+
+
+def _settle_sites_of(connection: Connection, claim: _Claim, called: Called) -> None:
+    own = site_spelt(claim.said.site, called)
+    own = called.get(own, own) if own else None
     connection.execute("UPDATE document SET site = ? WHERE id = ? AND site IS NOT ?", (own, claim.id, own))
-    meant = own or site_of_heading(claim.title, known)
+    meant = own or site_of_heading(claim.title, called)
     rows = connection.execute("SELECT id, heading, site FROM passage WHERE document = ?", (claim.id,)).fetchall()
     for passage, heading, before in rows:
-        site = site_of_path(msgspec.json.decode(heading), known) or meant
+        site = site_of_path(msgspec.json.decode(heading), called) or meant
         if site != before:
             connection.execute("UPDATE passage SET site = ? WHERE id = ?", (site, passage))
             connection.execute("UPDATE passage_vec SET site = ? WHERE id = ?", (site or "", passage))
+    said = connection.execute(
+        "SELECT id, text, site FROM sentence WHERE passage IN (SELECT id FROM passage WHERE document = ?)", (claim.id,)
+    ).fetchall()
+    found = ((site_of_sentence(text, called), number, before) for number, text, before in said)
+    changed = [(site, number) for site, number, before in found if site != before]
+    connection.executemany("UPDATE sentence SET site = ? WHERE id = ?", changed)

@@ -80,6 +80,13 @@ def signed_answers(expired: Sequence[str], due: Sequence[str]) -> Check:
     return _warning("signed answers", words, "Review them, then: medinovai answers import FILE --by NAME")
 
 
+def glossary(concepts: int, wrong: str) -> Check:
+    """The clinic's own words, in glossary.toml of the data directory; a file with a mistake is left out whole."""
+    if wrong:
+        return _warning("glossary", f"The clinic's own words are left out. {wrong}", "Correct the line, then restart.")
+    return _ok("glossary", f"{concepts} of the clinic's own concepts join ours.")
+
+
 def records(reason: str) -> Check:
     """The clinic's database does not open."""
     return _failing("records", reason, "See the check of the key and of the data directory.")

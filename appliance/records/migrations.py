@@ -55,7 +55,24 @@ def m003_alerts_and_outbox(db: Database) -> None:
         db.conn.execute(statement)
 
 
-STEPS: tuple[Callable[[Database], None], ...] = (m001_first_tables, m002_signed_answers, m003_alerts_and_outbox)
+def m004_locked_language(db: Database) -> None:
+    """A language that the patient chose for good is told from one that the page began with."""
+    db.conn.execute("ALTER TABLE conversation ADD COLUMN locked INTEGER NOT NULL DEFAULT 0 CHECK (locked IN (0, 1))")
+
+
+def m005_sites(db: Database) -> None:
+    """The places that documents list, the clinic's sites among them, and of which site a single sentence speaks."""
+    for statement in _SITES:
+        db.conn.execute(statement)
+
+
+STEPS: tuple[Callable[[Database], None], ...] = (
+    m001_first_tables,
+    m002_signed_answers,
+    m003_alerts_and_outbox,
+    m004_locked_language,
+    m005_sites,
+)
 
 MIGRATIONS = Migrations("appliance")
 for _step in STEPS:
@@ -316,4 +333,16 @@ _ALERTS = (
     ) STRICT
     """,
     "CREATE INDEX outbox_waiting ON outbox (attempts, id) WHERE delivered_at IS NULL",
+)
+
+_SITES = (
+    "ALTER TABLE document ADD COLUMN places TEXT NOT NULL DEFAULT '[]'",  # JSON: what it lists with an address
+    "ALTER TABLE sentence ADD COLUMN site TEXT",  # where it begins with one; else its passage's
+    """
+    CREATE TABLE site (
+      name TEXT PRIMARY KEY,                -- every name of a site
+      site TEXT NOT NULL                    -- the name by which it is known
+    ) STRICT, WITHOUT ROWID
+    """,
+    "INSERT INTO site SELECT DISTINCT site, site FROM passage WHERE site IS NOT NULL",
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import tomllib
 from importlib import resources
 from pathlib import Path
@@ -9,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from appliance.errors import BadConfig
-from appliance.knowledge.glossary import NOTHING_CARRIED, Glossary
+from appliance.knowledge.glossary import NOTHING_CARRIED, OWN_CONCEPTS, OWN_KILOBYTES, Glossary, examined
 from appliance.knowledge.wording import pattern
 from appliance.knowledge.words import fold
 from appliance.message import LANGUAGES
+from appliance.operations import checks
 
 FILES = sorted(Path(str(resources.files("appliance.knowledge"))).glob("glossary*.toml"))
 OURS = {name: words for file in FILES for name, words in tomllib.loads(file.read_text("utf-8")).items()}
@@ -90,6 +92,14 @@ def test_no_file_of_its_own_is_no_mistake(tmp_path: Path):
         ('feet = {en=["foot"], es=["pie"], zh=["脚"], hi=["पैर"], fr=["pied"]}', "feet"),
         ('feet = {en=["(foot"], es=["pie"], zh=["脚"], hi=["पैर"]}', "feet"),
         ("feet = 3", "feet"),
+        ('feet = {en=[], es=["pie"], zh=["脚病"], hi=["पैर"]}', "feet"),
+        (f'feet = {{en=["{"f" * 81}"], es=["pie"], zh=["脚病"], hi=["पैर"]}}', "feet"),
+        ('feet = {en=["foot"], es=["pie"], zh=["脚"], hi=["पैर"]}', "feet, zh: '脚' is too short"),
+        ('feet = {en=["foot"], es=["para"], zh=["脚病"], hi=["पैर"]}', "feet, es: 'para' would be found in every"),
+        ('feet = {en=["(toe|)"], es=["pie"], zh=["脚病"], hi=["पैर"]}', "feet, en: '(toe|)' would be found in every"),
+        ('feet = {en=["((toe*)*)*"], es=["pie"], zh=["脚病"], hi=["पैर"]}', "feet, en: '((toe*)*)*' has too many signs"),
+        ('feet = {en=["to .. a .. b .. c"], es=["pie"], zh=["脚病"], hi=["पैर"]}', "has too many signs"),
+        ("a = " + "[" * 5000, "recursion"),
     ],
 )
 def test_a_broken_file_of_the_clinics_is_named_with_its_line_and_the_right_form(own: Path, text: str, named: str):
@@ -97,3 +107,55 @@ def test_a_broken_file_of_the_clinics_is_named_with_its_line_and_the_right_form(
     with pytest.raises(BadConfig) as wrong:
         Glossary.load(own)
     assert str(own) in str(wrong.value) and named in str(wrong.value) and "A line is" in str(wrong.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "named"),
+    [
+        (b"# " + b"x" * (OWN_KILOBYTES * 1024), "is larger than 256 KB"),
+        ("pie = 'caf\u00e9'".encode("latin-1"), "save it as UTF-8"),
+        (
+            "\n".join(
+                f'c{number} = {{en=["foot"], es=["pie"], zh=["脚病"], hi=["पैर"]}}' for number in range(OWN_CONCEPTS + 1)
+            ).encode(),
+            "more than 500 concepts",
+        ),
+    ],
+)
+def test_a_file_over_a_limit_or_in_another_encoding_is_refused_with_what_to_do(own: Path, content: bytes, named: str):
+    own.write_bytes(content)
+    with pytest.raises(BadConfig, match=named):
+        Glossary.load(own)
+
+
+def test_a_folder_in_the_files_place_is_refused(own: Path):
+    own.mkdir()
+    with pytest.raises(BadConfig, match="cannot be read"):
+        Glossary.load(own)
+
+
+def test_a_bad_file_leaves_the_box_with_our_own_words_and_is_loud(own: Path, caplog: pytest.LogCaptureFixture):
+    own.write_text('vaccine = {en=["zzshot"], es=["pie"], zh=["脚"], hi=["पैर"]}', "utf-8")
+    with caplog.at_level(logging.ERROR):
+        glossary = Glossary.of_the_clinic(own)
+    assert glossary.carried("zzshot", "en") == Glossary.load().carried("zzshot", "en")
+    assert "vacuna" in glossary.carried("vaccine", "en").words.split()
+    assert [str(own) in record.getMessage() and "vaccine, zh" in record.getMessage() for record in caplog.records] == [
+        True
+    ]
+
+
+def test_the_doctor_names_the_file_the_concept_and_what_to_do(own: Path):
+    assert checks.glossary(*examined(own)).state == "ok"
+    own.write_text('feet = {en=["foot"], es=["pie"], zh=["脚病"], hi=["पैर"]}', "utf-8")
+    assert checks.glossary(*examined(own)).words.startswith("1 ")
+    own.write_text('feet = {en=["foot"], es=["pie"], zh=["脚病"]}', "utf-8")
+    found = checks.glossary(*examined(own))
+    assert found.state == "warning" and f"{own}, feet" in found.words and "restart" in found.remedy
+
+
+def test_a_clinics_own_example_in_the_readme_is_a_good_file(own: Path):
+    readme = Path(__file__).parents[2] / "README.md"
+    example = readme.read_text("utf-8").partition("# <data directory>/glossary.toml\n")[2].partition("```")[0]
+    own.write_text(example, "utf-8")
+    assert examined(own) == (1, "")

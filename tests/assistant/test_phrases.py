@@ -9,7 +9,7 @@ from importlib import resources
 
 import pytest
 
-from appliance.assistant.language import Phrases, answering_language
+from appliance.assistant.language import Phrases, asked_language
 from appliance.errors import ApplianceError, BadConfig, Busy
 from appliance.languages import scripts
 from appliance.message import LANGUAGES, ConversationId, Language, Message, MessageId
@@ -87,4 +87,4 @@ def test_names_are_filled_in():
 def test_the_words_decide_the_language_and_the_choice_where_they_do_not_tell(
     text: str, chosen: Language | None, hint: Language | None, answered: Language
 ):
-    assert answering_language(message(text, chosen), hint=hint) == answered
+    assert asked_language(message(text, chosen), hint=hint) == answered

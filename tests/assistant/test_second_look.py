@@ -11,13 +11,16 @@ import pytest
 from appliance.assistant.alarm import KINDS, Alarm, Thresholds, Words
 from appliance.assistant.answer import Assistant
 from appliance.assistant.ngrams import PLACES
-from appliance.message import LANGUAGES
+from appliance.assistant.redflags.rules import Kind
+from appliance.assistant.triage import script
+from appliance.message import LANGUAGES, Language, Notice
 from models import ModelError, Vectors
 from tests.say import Appliance, answered, message
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 UNFORESEEN = "The purple kettle sings to the moon"
+HINTING = "What time is Main Street open on Wednesday? It is for the heart attack talk"
 HOURS = "What time is Main Street open on Wednesday?"
 
 
@@ -76,3 +79,24 @@ async def test_a_dead_network_silences_neither_rules_nor_answers(
         assert said.kind == kind
     assert (await answered(assistant, message(UNFORESEEN, await conversation(clinic)))).kind != "emergency"
     assert "alarm=by words alone" in caplog.text and "kettle" not in caplog.text
+
+
+@pytest.mark.parametrize(("network", "kind"), [(Network(), "quoted"), (Dead(), "emergency")])
+async def test_a_rules_hint_that_the_alarm_takes_for_harmless_is_answered_with_whom_to_call(
+    clinic: Appliance, network: Network, kind: str
+) -> None:
+    flag = clinic.clinic.triage.red_flag(HINTING)
+    assert flag and not flag.sure
+    said = await answered(watched(clinic, network), message(HINTING, await conversation(clinic), language="en"))
+    assert said.kind == kind
+    notices = [part for part in said.parts if isinstance(part, Notice) and part.code == "precaution"]
+    assert ["911" in one.text for one in notices] == ([True] if kind == "quoted" else [])
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("kind", KINDS)
+async def test_every_precaution_is_one_short_sentence_with_the_clinics_number(
+    clinic: Appliance, kind: Kind, language: Language
+) -> None:
+    words = script(kind, language, "US", "112-x")
+    assert words.precaution.count("112-x") == 1 and len(words.precaution.split()) <= 14

@@ -6,7 +6,7 @@ import pytest
 
 from appliance.knowledge.sites import site_of_heading, site_of_path, site_spelt
 
-SITES = ("Main Street", "North", "Cedar Children")
+SITES = {name: name for name in ("Main Street", "North", "Cedar Children")}
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,9 @@ from models.bitfit import BitFit
 HERE = Path(__file__).parent
 LEAST_CAUGHT = 0.98
 LEAST_BY_WORDS = 0.8
+MOST_ALIKE = 0.12
 MOST_ROUTINE = 0.03
+HARMLESS = ("look_alike", "routine")
 QUIET = Words(weights=np.zeros((PLACES + 1, 1 + len(KINDS)), np.float32))
 """As likely danger as not, for every text: log-odds of 1.6 for five kinds to one."""
 
@@ -46,12 +48,19 @@ class Says:
 
 POISON = Says(0.01, 0.01, 0.95, 0.01, 0.01, 0.01)
 CALM = Says(0.99, 0.002, 0.002, 0.002, 0.002, 0.002)
+UNSURE = Says(0.9, 0.02, 0.02, 0.02, 0.02, 0.02)
+SURE = Says(0.9995, 0.0001, 0.0001, 0.0001, 0.0001, 0.0001)
+
+
+def alarm(network: Says | None, *, words: float = 9.0, both: float = 4.0) -> Alarm:
+    least = Thresholds(words=dict.fromkeys(LANGUAGES, words), both=dict.fromkeys(LANGUAGES, both))
+    return Alarm(QUIET, network, least)
 
 
 async def test_words_alone_raise_the_alarm_and_ask_no_network() -> None:
     network = Says(1, 0, 0, 0, 0, 0)
-    alarm = Alarm(QUIET, network, Thresholds(words=dict.fromkeys(LANGUAGES, 1.0), both=dict.fromkeys(LANGUAGES, 9.0)))
-    assert await alarm.kind("anything") == alarm.heard("anything") == "medical"
+    hearing = alarm(network, words=1.0)
+    assert await hearing.kind("anything") == hearing.heard("anything") == "medical"
     assert network.asked == 0
 
 
@@ -59,12 +68,17 @@ async def test_words_alone_raise_the_alarm_and_ask_no_network() -> None:
     ("network", "kind"), [(POISON, "poison"), (CALM, None), (Says(fails=True), None), (None, None)]
 )
 async def test_what_words_leave_open_the_network_tells(network: Says | None, kind: str | None) -> None:
-    assert (
-        await Alarm(
-            QUIET, network, Thresholds(words=dict.fromkeys(LANGUAGES, 9.0), both=dict.fromkeys(LANGUAGES, 4.0))
-        ).kind("anything")
-        == kind
-    )
+    assert await alarm(network).kind("anything") == kind
+
+
+@pytest.mark.parametrize(
+    ("network", "kind"),
+    [(POISON, "violence"), (UNSURE, "violence"), (Says(fails=True), "violence"), (None, "violence"), (SURE, None)],
+)
+async def test_a_hint_stands_unless_the_network_is_all_but_sure_of_the_contrary(
+    network: Says | None, kind: str | None
+) -> None:
+    assert await alarm(network).kind("anything", hinted="violence") == kind
 
 
 def test_the_words_learn_what_they_are_shown() -> None:
@@ -93,17 +107,22 @@ def test_rules_and_alarm_catch_strangers_emergencies(language: str) -> None:
     network = BitFit(NETWORK)
     alarm, triage = Alarm.load(network), Triage()
 
+    async def danger_in(text: str) -> bool:
+        flag = triage.red_flag(text)
+        return bool((flag and flag.sure) or await alarm.kind(text, hinted=flag.kind if flag else None))
+
     async def said() -> list[bool]:
         try:
-            return [bool(triage.red_flag(row.text) or await alarm.kind(row.text)) for row in rows]
+            return [await danger_in(row.text) for row in rows]
         finally:
             await network.close()
 
     rows = messages(HERE / f"judging_{language}.csv")
     fired = asyncio.run(said())
     emergencies = [one for one, row in zip(fired, rows, strict=True) if row.place]
-    routine = [one for one, row in zip(fired, rows, strict=True) if row.kind == "routine"]
+    alike, routine = ([one for one, row in zip(fired, rows, strict=True) if row.kind == kind] for kind in HARMLESS)
     assert sum(emergencies) / len(emergencies) >= LEAST_CAUGHT
+    assert sum(alike) / len(alike) <= MOST_ALIKE
     assert sum(routine) / len(routine) <= MOST_ROUTINE
 
 

@@ -174,6 +174,23 @@ def catches(when: str, text: str) -> bool:
     return any(True for _ in rules_with(when=[when]).fired(text))
 
 
+@pytest.mark.parametrize(("text", "sure"), [("pain", [False]), ("chest pain", [True]), ("chest", [])])
+def test_what_only_hints_is_told_from_what_is_sure(text: str, sure: list[bool]) -> None:
+    assert [one.sure for one in rules_with(when=["chest pain"], hint=["pain"]).fired(text)] == sure
+
+
+def test_a_guard_holds_for_hints_too() -> None:
+    assert not list(rules_with(hint=["pain"]).fired("no pain"))
+
+
+def test_what_is_sure_decides_before_a_graver_hint(triage: Triage) -> None:
+    sure, hint = "I can't breathe", "someone is following me home"
+    alone = triage.red_flag(hint)
+    assert alone and not alone.sure and alone.kind == "violence"
+    flag = triage.red_flag(f"{hint}. {sure}")
+    assert flag and flag.sure and flag.kind == "medical"
+
+
 @pytest.mark.parametrize(
     ("when", "yes", "no"),
     [
@@ -215,8 +232,8 @@ def test_a_guard_holds_around_a_match_and_is_taken_back_by_its_exception() -> No
         ({"when": ["severe|bad pain"]}, "put the choices 'severe|bad' in parentheses"),
         ({"when": ["(severe pain"]}, "a parenthesis is not closed"),
         ({"when": ["?!"]}, "is not a word"),
-        ({"when": []}, "`when` and `must` need at least one line"),
-        ({"when": ["pain"], "must": []}, "`when` and `must` need at least one line"),
+        ({"when": []}, "`must`, and `when` or `hint`, need at least one line"),
+        ({"when": ["pain"], "must": []}, "`must`, and `when` or `hint`, need at least one line"),
     ],
 )
 def test_a_rule_that_cannot_be_read_stops_the_start_and_says_why(rule: dict[str, list[str]], says: str) -> None:

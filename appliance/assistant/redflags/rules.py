@@ -34,6 +34,16 @@ KINDS_BY_RANK: Final[tuple[Kind, ...]] = ("suicide", "violence", "poison", "preg
 GuardName = Literal["negated", "past", "asking", "other"]
 
 
+class Fired(msgspec.Struct, frozen=True, kw_only=True):
+    """A rule that a text sets off."""
+
+    rule: Rule
+    language: Language
+    """Of the rule's file."""
+    sure: bool
+    """By its `when`; else by its `hint` only."""
+
+
 class GuardText(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """When the words of a rule do not mean danger now. With MATCH: words around them. Without: words they may not share."""
 
@@ -48,7 +58,10 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     id: str
     kind: Kind
     catches: str
-    when: list[str]
+    when: list[str] = []
+    """What means danger by itself."""
+    hint: list[str] = []
+    """What has meant it in too few messages, or was seen in harmless ones too: danger unless the alarm holds that there is none."""
     unless: list[str] = []
     """Guards of this rule alone."""
     guards: tuple[GuardName, ...] = ("negated", "past", "asking", "other")
@@ -105,11 +118,12 @@ class CompiledRule:
     """A rule with its own patterns and all its guards."""
 
     def __init__(self, rule: Rule, file: CompiledFile, shared: Guards) -> None:
-        if not rule.when or not rule.must:
-            raise NotationError(f"rule {rule.id!r}: `when` and `must` need at least one line each")
+        if not (rule.when or rule.hint) or not rule.must:
+            raise NotationError(f"rule {rule.id!r}: `must`, and `when` or `hint`, need at least one line each")
         self.rule: Final = rule
         self.language: Final = file.file.language
         self.when: Final = file.notation.all(rule.when)
+        self.hint: Final = file.notation.all(rule.hint)
         self._walls: Final = file.walls
         self._guards: Final = [
             Guard(file.notation, rule.unless, []),
@@ -174,26 +188,37 @@ class RedFlagRules:
     def _tokens(self, words: Iterable[str]) -> frozenset[str]:
         return frozenset(token for word in words for token in self._spelling.read(word).tokens)
 
-    def fired(self, text: str) -> Iterator[tuple[Rule, Language]]:
-        """The rules that the text sets off, the kind that decides first."""
+    def fired(self, text: str) -> Iterator[Fired]:
+        """The rules that the text sets off, those that are sure before the others, the kind that decides first."""
         words = self._spelling.read(text, mend=self._mender)
         reading = Reading(words, self._lexicon.occurrences(words))
-        possible: dict[int, list[Pattern]] = {}
+        possible: dict[_Place, list[Pattern]] = {}
         for number in reading.present:
             for place, pattern in self._index.get(number, ()):
                 if pattern.needs <= reading.present:
                     possible.setdefault(place, []).append(pattern)
-        for place in sorted(possible):
-            rule = self._rules[place]
-            if rule.fires(possible[place], reading):
-                yield rule.rule, rule.language
+        told: set[int] = set()
+        for hinted, at in sorted(possible):
+            rule = self._rules[at]
+            if at not in told and rule.fires(possible[hinted, at], reading):
+                told.add(at)
+                yield Fired(rule=rule.rule, language=rule.language, sure=not hinted)
 
 
-def _index(rules: list[CompiledRule]) -> dict[int, list[tuple[int, Pattern]]]:
+_Place = tuple[bool, int]
+"""Whether a pattern only hints, and the place of its rule."""
+
+
+def _index(rules: list[CompiledRule]) -> dict[int, list[tuple[_Place, Pattern]]]:
     """The patterns by their rarest element, so that a message is compared only with what its own words can mean."""
-    patterns = [(place, pattern) for place, rule in enumerate(rules) for pattern in rule.when]
+    patterns: list[tuple[_Place, Pattern]] = [
+        ((hinted, place), pattern)
+        for place, rule in enumerate(rules)
+        for hinted, those in ((False, rule.when), (True, rule.hint))
+        for pattern in those
+    ]
     uses = Counter(number for _, pattern in patterns for number in pattern.needs)
-    index: dict[int, list[tuple[int, Pattern]]] = {}
+    index: dict[int, list[tuple[_Place, Pattern]]] = {}
     for place, pattern in patterns:
         index.setdefault(min(pattern.needs, key=lambda number: (uses[number], number)), []).append((place, pattern))
     return index
