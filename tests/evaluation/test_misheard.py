@@ -8,12 +8,12 @@ import pytest
 
 from appliance.evaluation.misheard import misheard
 from appliance.evaluation.safety import SafetyText, texts
-from appliance.message import LANGUAGES
+from appliance.message import LANGUAGES, Language
 
 JUDGING = Path(__file__).parents[1] / "triage"
 
 
-def text(words: str, language: str = "en", number: int = 1) -> SafetyText:
+def text(words: str, language: Language = "en", number: int = 1) -> SafetyText:
     return SafetyText(id=str(number), lang=language, text=words, label="non")
 
 
