@@ -260,9 +260,10 @@ async def test_a_reader_that_stays_does_not_stop_the_writer(tmp_path: Path, monk
 async def test_a_write_that_could_not_begin_in_time_is_refused_and_not_done_later(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(database_module, "LOCK_WAIT_S", 0.05)
-    go_on = Event()
-    blocking = asyncio.create_task(database.write(lambda _: go_on.wait(10)))
+    began, go_on = Event(), Event()
+    blocking = asyncio.create_task(database.write(lambda _: began.set() or go_on.wait(10)))  # type: ignore[func-returns-value]
+    await asyncio.to_thread(began.wait)
+    monkeypatch.setattr(database_module, "LOCK_WAIT_S", 0.05)  # only now: a busy machine may begin the first one late
     waiting = asyncio.create_task(database.write(note))
     assert (await asyncio.wait([waiting], timeout=0.2))[1] == {waiting}
     go_on.set()
