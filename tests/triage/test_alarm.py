@@ -21,7 +21,7 @@ from models.bitfit import BitFit
 HERE = Path(__file__).parent
 LEAST_CAUGHT = 0.98
 LEAST_BY_WORDS = 0.8
-MOST_ALIKE = 0.12
+MOST_ALIKE = 0.13
 MOST_ROUTINE = 0.03
 HARMLESS = ("look_alike", "routine")
 QUIET = Words(weights=np.zeros((PLACES + 1, 1 + len(KINDS)), np.float32))

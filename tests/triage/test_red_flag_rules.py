@@ -183,6 +183,10 @@ def test_a_guard_holds_for_hints_too() -> None:
     assert not list(rules_with(hint=["pain"]).fired("no pain"))
 
 
+def test_suicide_and_self_harm_never_only_hint() -> None:
+    assert [rule.id for _, rule in RULES if rule.kind == "suicide" and rule.hint] == []
+
+
 def test_what_is_sure_decides_before_a_graver_hint(triage: Triage) -> None:
     sure, hint = "I can't breathe", "someone is following me home"
     alone = triage.red_flag(hint)
