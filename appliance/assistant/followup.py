@@ -103,6 +103,8 @@ class FollowUps:
             return None
         if not follow.kinds and not follow.of("subject", "site", "other_site", "when", "who"):
             return None
+        if self._of_the_door(follow) and not self._of_a_door(before.question):
+            return None  # "几点开门?" after a question about cholesterol asks when the clinic opens
         if follow.only(self._words.of_a_place):
             return self._asked_anew(follow, before, ("site",))
         asks = follow.kinds if follow.subjects else follow.kinds - {"whether"}
@@ -111,6 +113,16 @@ class FollowUps:
             return self._replaced(follow, before)
         own = follow.subjects and not follow.only(self._words.of_a_thing)
         return self._asked_anew(follow, before, ("site",) if own or self._of_the_clinic(follow) else CARRIED)
+
+    def _of_the_door(self, follow: Read) -> bool:
+        """Whether it asks when something opens or closes, and points at nothing."""
+        opens = any(one.name in OPENING for one in follow.of("asking"))
+        return opens and not (follow.opened or follow.of("subject", "site", "other_site", "it", "there"))
+
+    def _of_a_door(self, question: Read) -> bool:
+        """Whether that has a door of its own: it was asked about hours, of a site or of a department."""
+        departments = any(one.name in self._words.departments for one in question.subjects)
+        return bool("time" in question.kinds or question.of("site") or departments)
 
     def _of_the_clinic(self, follow: Read) -> bool:
         return bool(follow.of("you", "whole")) and not follow.of("it")
@@ -210,6 +222,8 @@ class FollowUps:
 
 MOST_WORDS: Final = 12
 """A message of more says what it asks for."""
+OPENING: Final = frozenset({"hours", "closed"})
+"""Concepts of the glossary that the whole clinic has too."""
 ELLIPTIC_WORDS: Final = 7
 """The same of one that neither begins nor points like a follow-up."""
 _NO_QUESTION: Final[frozenset[AnswerKind]] = frozenset({"greeting", "emergency", "declined", "trouble"})

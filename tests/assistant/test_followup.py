@@ -157,6 +157,19 @@ def test_a_question_that_stands_by_itself_stays_as_it_is(followups: FollowUps, a
     assert taken(followups, "When is the flu shot given on Monday?", alone) is None
 
 
+@pytest.mark.parametrize(
+    ("before", "then", "follows"),
+    [
+        ("你们能查胆固醇吗？", "星期六几点开门？", False),
+        ("药房星期一几点开门？", "星期六几点开门？", True),
+        ("क्या आप कोलेस्ट्रॉल की जाँच करते हैं?", "शनिवार को कब खुलता है?", False),
+        ("Where is the pharmacy?", "When open on Saturday?", True),
+    ],
+)
+def test_when_it_opens_is_asked_of_what_has_a_door(followups: FollowUps, before: str, then: str, follows: bool):
+    assert (taken(followups, before, then) is not None) == follows
+
+
 @pytest.mark.parametrize("clinic", ["harbor", "lakeside"])
 def test_of_the_clinics_questions_hardly_one_is_changed(followups: FollowUps, clinic: str):
     asked = questions(CLINICS / clinic / "questions.jsonl")
