@@ -14,12 +14,13 @@ from uuid import uuid4
 
 import msgspec
 
+from appliance.conversations.casework import heard
 from appliance.errors import NotFound
 from appliance.message import AnswerKind, ChannelName, ConversationId, Language, Message, MessageId, Part, Text, now
 from appliance.records import audit
 from appliance.records.database import Connection, Database, iso
 
-Role = Literal["patient", "assistant", "system"]
+Role = Literal["patient", "assistant", "system", "staff"]
 
 
 class Conversation(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,7 +35,7 @@ class Conversation(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Turn(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing said. An answer has the id of the message it answers."""
+    """One thing said. An answer has the id of the message it answers; a word of staff has one of its own."""
 
     message_id: MessageId
     role: Role
@@ -45,6 +46,12 @@ class Turn(msgspec.Struct, frozen=True, kw_only=True):
     complete: bool = True
     """False while an answer is being said, or when it was stopped."""
     at: datetime
+    by_name: str | None = None
+    """Who of the clinic said it, and in which role."""
+    by_role: str | None = None
+    edited_at: datetime | None = None
+    deleted_at: datetime | None = None
+    """When staff took it back; then the text is empty."""
 
     def __repr__(self) -> str:
         return f"Turn({self.message_id!r}, {self.role}, {len(self.text)} characters)"
@@ -99,7 +106,10 @@ class Conversations:
         return msgspec.convert(row[0], Language) if row else None
 
     async def begin(self, message: Message) -> bool:
-        """Record the patient's turn. False if this message was recorded before: then the first one stands."""
+        """Record the patient's turn. False if this message was recorded before: then the first one stands.
+
+        Where a case is open it counts as unread in the same transaction.
+        """
         at = iso(message.at)
 
         def work(connection: Connection) -> bool:
@@ -113,6 +123,8 @@ class Conversations:
                 " VALUES (?, ?, 'patient', ?, ?, 1, ?) ON CONFLICT DO NOTHING",
                 (message.conversation, message.id, message.text, message.language, at),
             )
+            if recorded.rowcount:
+                heard(connection, message.conversation, message.id, now())
             return recorded.rowcount == 1
 
         return await self._database.write(work)
@@ -151,6 +163,17 @@ class Conversations:
             )
 
         await self._database.write(work)
+
+    async def heard(self, conversation: ConversationId, message: MessageId, parts: Sequence[Part]) -> None:
+        """Of an answer that was interrupted only this much was heard: the rest was never said. Without a word: no answer."""
+        said = tuple(parts)
+        text = "".join(part.text for part in said if isinstance(part, Text))
+        row = (text, msgspec.json.encode(said).decode(), conversation, message)
+        sql = (
+            "UPDATE turn SET text = ?, parts = ?, complete = 0"
+            " WHERE conversation = ? AND message_id = ? AND role = 'assistant'"
+        )
+        await self._database.write(lambda c: c.execute(sql, row))
 
     async def history(self, conversation: ConversationId, limit: int = 50) -> list[Turn]:
         """The newest turns, oldest first; an answer follows its message whatever was said in between."""

@@ -71,6 +71,47 @@ def alerts(opened: Sequence[datetime.datetime]) -> Check:
 SEEN_WITHIN = datetime.timedelta(hours=1)
 
 
+def cases(waiting: Sequence[datetime.datetime], open_: int) -> Check:
+    """Patients who wait for a person: ``waiting`` is since when; ``open_`` counts those whom somebody has, too."""
+    if not waiting:
+        return _ok("cases", f"{open_} open, nobody waits." if open_ else "None is open.")
+    longest = datetime.datetime.now(datetime.UTC) - min(waiting)
+    words = f"{len(waiting)} of {open_} wait for a person, the longest for {_lasting(longest)}."
+    if longest > SEEN_WITHIN:
+        return _warning("cases", words, "Take them on the staff page, or: medinovai cases list")
+    return _ok("cases", words)
+
+
+def outbox(waiting: Sequence[datetime.datetime]) -> Check:
+    """What could not be told outside yet: ``waiting`` is when it was written."""
+    if not waiting:
+        return _ok("outbox", "Nothing waits to be delivered.")
+    oldest = datetime.datetime.now(datetime.UTC) - min(waiting)
+    words = f"{len(waiting)} waiting, the oldest for {_lasting(oldest)}."
+    if oldest > DELIVERED_WITHIN:
+        return _warning("outbox", words, "Is the service running, and can it reach the channels? See its log.")
+    return _ok("outbox", words)
+
+
+def texts(since: datetime.datetime | None) -> Check:
+    """Text messages: since when the oldest waits for an answer, or to be sent."""
+    waited = datetime.datetime.now(datetime.UTC) - since if since else datetime.timedelta()
+    if waited <= DELIVERED_WITHIN:
+        return _ok("text messages", "None is late.")
+    words = f"One has waited for {_lasting(waited)}."
+    return _warning("text messages", words, "Run: medinovai sms check; is the service running?")
+
+
+def token(channel: str, there: bool, remedy: str) -> Check:
+    """A channel that is set up, but has no secret to sign in with, is off."""
+    if there:
+        return _ok(channel, "Set up, and its token is there.")
+    return _failing(channel, "It is off: set up, but its token is missing.", remedy)
+
+
+DELIVERED_WITHIN = datetime.timedelta(minutes=5)
+
+
 def signed_answers(expired: Sequence[str], due: Sequence[str]) -> Check:
     """An expired one answers no more; one that is due for review still does."""
     if not expired and not due:

@@ -23,11 +23,11 @@ NIGHTLY: Final = ("nightly answers", "nightly safety")
 
 HIGH: Final = frozenset(
     ("right", "cited_doc", "refused", "turns_right", "dialogues_right", "recall", "r1", "r5", "r10", "mrr10", "ndcg10")
-) | {"balanced_accuracy", "supported_kept", "unsupported_dropped"}
+) | {"balanced_accuracy", "supported_kept", "unsupported_dropped", "digits_right"}
 """Shares that should be high."""
 LOW: Final = frozenset(
     ("must_not", "wrongly_refused", "false_alarms", "success_rate", "success_direct", "success_poisoned")
-)
+) | {"error_rate", "error_rate_sure"}
 """Shares that should be low. What stands in neither set (counts, times) is told but not judged."""
 
 Numbers = dict[str, float | None]

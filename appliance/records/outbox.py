@@ -5,6 +5,7 @@ Knows no channel, and holds no patient's words.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import datetime
 
 import msgspec
@@ -50,6 +51,22 @@ class Outbox:
             ).fetchall()
         )
         return [_letter(row) for row in rows]
+
+    async def after(self, letter: int, limit: int = 100) -> list[Letter]:
+        """Those that wait and were written after this one, in the order in which they were."""
+        rows = await self._database.read(
+            lambda c: c.execute(
+                "SELECT id, kind, payload, created_at, attempts FROM outbox WHERE delivered_at IS NULL AND id > ?"
+                " ORDER BY id LIMIT ?",
+                (letter, limit),
+            ).fetchall()
+        )
+        return [_letter(row) for row in rows]
+
+    async def settle(self, letter: int) -> None:
+        """As `done`, and as well where that was said before."""
+        with suppress(NotFound):
+            await self.done(letter)
 
     async def done(self, letter: int) -> None:
         """It was delivered. Raises NotFound when it does not wait."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from time import monotonic
 from typing import TypeVar
 
@@ -201,14 +202,18 @@ async def test_what_another_process_opened_or_closed_counts(alerts: Alerts, data
 
 @pytest.mark.parametrize("how", ["down", "stuck"])
 async def test_what_is_flagged_is_remembered_when_the_store_cannot_be_read(
-    alerts: Alerts, store: Failing, how: str
+    alerts: Alerts, store: Failing, how: str, impatient: Callable[[], AbstractContextManager[None]]
 ) -> None:
     await alerts.sound(flag())
     store.reads = how
-    began = monotonic()
-    assert await alerts.standing(HERE) == ("medical",)
-    assert await alerts.standing(ELSEWHERE) == ()
-    assert monotonic() - began < 2 * module.PATIENCE_S + 0.5
+    took = []
+    with impatient():
+        for _ in range(3):  # the quickest: a busy machine may wake us late
+            began = monotonic()
+            assert await alerts.standing(HERE) == ("medical",)
+            assert await alerts.standing(ELSEWHERE) == ()
+            took.append(monotonic() - began)
+        assert min(took) < 2 * module.PATIENCE_S + 0.5
 
 
 async def test_what_the_store_said_once_is_remembered_too(alerts: Alerts, store: Failing, database: Database) -> None:
@@ -235,12 +240,15 @@ async def test_what_the_store_could_not_keep_is_given_to_it_with_the_next_turn(
     assert await alerts.standing(HERE) == ()
 
 
-async def test_a_further_kind_that_was_not_kept_stands_beside_the_kept_one(alerts: Alerts, store: Failing) -> None:
+async def test_a_further_kind_that_was_not_kept_stands_beside_the_kept_one(
+    alerts: Alerts, store: Failing, impatient: Callable[[], AbstractContextManager[None]]
+) -> None:
     await alerts.sound(flag())
     store.writes = "stuck"
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(alerts.sound(flag("suicide")), 0.05)
-    assert await alerts.standing(HERE) == ("medical", "suicide")
+    with impatient():
+        assert await alerts.standing(HERE) == ("medical", "suicide")
     store.writes = "well"
     assert await alerts.standing(HERE) == ("medical", "suicide")
     assert [one.kinds for one in await alerts.list()] == [("medical", "suicide")]

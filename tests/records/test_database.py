@@ -49,7 +49,7 @@ async def test_every_connection_survives_a_power_cut_and_has_room_for_the_vector
 
     def settings(connection: Connection, mine: int) -> dict[str, object]:
         together[mine].set()  # each reader waits for the others, so that three different connections answer
-        assert all(other.wait(10) for other in together)
+        assert all(other.wait(60) for other in together)
         names = ("synchronous", "journal_mode", "temp_store", "foreign_keys", "cache_size", "query_only")
         return {name: pragma(connection, name) for name in names}
 
@@ -147,10 +147,10 @@ async def test_readers_see_what_is_committed_while_a_long_write_runs(database: D
     def long_write(connection: Connection) -> None:
         note(connection)
         begun.set()
-        assert go_on.wait(10)
+        assert go_on.wait(300)
 
     writing = asyncio.create_task(database.write(long_write))
-    await asyncio.to_thread(begun.wait, 10)
+    await asyncio.to_thread(begun.wait, 60)
     assert [await database.read(notes) for _ in range(20)] == [1] * 20
     go_on.set()
     await writing
@@ -163,11 +163,11 @@ async def test_one_read_sees_one_state(database: Database) -> None:
     def twice(connection: Connection) -> tuple[int, int]:
         first = notes(connection)
         begun.set()
-        assert written.wait(10)
+        assert written.wait(300)
         return first, notes(connection)
 
     reading = asyncio.create_task(database.read(twice))
-    await asyncio.to_thread(begun.wait, 10)
+    await asyncio.to_thread(begun.wait, 60)
     await database.write(note)
     written.set()
     assert await reading == (0, 0)
@@ -178,7 +178,7 @@ async def test_one_read_sees_one_state(database: Database) -> None:
 
 async def test_a_write_is_done_even_when_its_asker_is_cancelled(database: Database) -> None:
     go_on = Event()
-    blocking = asyncio.create_task(database.write(lambda _: go_on.wait(10)))
+    blocking = asyncio.create_task(database.write(lambda _: go_on.wait(300)))
     waiting = asyncio.create_task(database.write(note))
     await asyncio.sleep(0)  # both are asked for
     waiting.cancel()
@@ -224,14 +224,15 @@ async def test_the_wal_stays_small_although_somebody_always_reads(
             await database.read(lambda c: c.execute(LONG).fetchone())
 
     reading = [asyncio.create_task(read_on()) for _ in range(3)]
-    sizes = []
-    for _ in range(200):
+    sizes, cut = [0], 0
+    while cut < 8 and len(sizes) < 2_000:  # a busy machine lets a checkpoint or two fail, or ten
         await database.write(large)
         sizes.append((tmp_path / "clinic.db-wal").stat().st_size)
+        cut += sizes[-1] < sizes[-2]
     stop.set()
     await asyncio.gather(*reading)
     await database.close()
-    assert max(sizes) < 10 * 2**20  # more than twice as much was written; a busy machine lets a checkpoint or two fail
+    assert cut == 8 and sizes[-1] < 2**20
 
 
 async def test_a_reader_that_stays_does_not_stop_the_writer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -242,11 +243,11 @@ async def test_a_reader_that_stays_does_not_stop_the_writer(tmp_path: Path, monk
     def hold(connection: Connection) -> int:
         before = notes(connection)
         begun.set()
-        assert go_on.wait(30)
+        assert go_on.wait(300)
         return notes(connection) - before
 
     holding = asyncio.create_task(database.read(hold))
-    await asyncio.to_thread(begun.wait, 10)
+    await asyncio.to_thread(begun.wait, 60)
     for _ in range(30):
         await database.write(large)
     go_on.set()
@@ -261,7 +262,7 @@ async def test_a_write_that_could_not_begin_in_time_is_refused_and_not_done_late
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     began, go_on = Event(), Event()
-    blocking = asyncio.create_task(database.write(lambda _: began.set() or go_on.wait(10)))  # type: ignore[func-returns-value]
+    blocking = asyncio.create_task(database.write(lambda _: began.set() or go_on.wait(300)))  # type: ignore[func-returns-value]
     await asyncio.to_thread(began.wait)
     monkeypatch.setattr(database_module, "LOCK_WAIT_S", 0.05)  # only now: a busy machine may begin the first one late
     waiting = asyncio.create_task(database.write(note))
@@ -279,8 +280,10 @@ WRITE_TWENTY = """
 import asyncio, sys
 from functools import partial
 from pathlib import Path
-from appliance.records import audit
+from appliance.records import audit, database as module
 from appliance.records.database import Database
+
+module.LOCK_WAIT_S = 60  # four write at once, and the disk may be slow
 
 async def main() -> None:
     database = await Database.open(Path(sys.argv[1]), bytes(range(32)), readers=1)
@@ -332,10 +335,10 @@ async def test_a_write_that_waits_too_long_for_another_process_is_told_to_try_ag
 
     def hold(_: Connection) -> None:
         begun.set()
-        assert go_on.wait(10)
+        assert go_on.wait(300)
 
     holding = asyncio.create_task(theirs.write(hold))
-    await asyncio.to_thread(begun.wait, 10)
+    await asyncio.to_thread(begun.wait, 60)
     monkeypatch.setattr(database_module, "LOCK_WAIT_S", 0.05)
     with pytest.raises(Busy) as told:
         await ours.write(note)
@@ -344,6 +347,7 @@ async def test_a_write_that_waits_too_long_for_another_process_is_told_to_try_ag
     go_on.set()
     await holding
     await theirs.close()
+    monkeypatch.undo()  # a busy machine may begin ours late as well
     await ours.write(note)
     await ours.close()
 

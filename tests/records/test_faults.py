@@ -40,7 +40,7 @@ def test_the_thief_would_find_the_words_in_a_plain_database(tmp_path: Path) -> N
 
 
 def run(*command: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command, capture_output=True, text=True, timeout=120)  # noqa: S603 - commands of this file
+    return subprocess.run(command, capture_output=True, text=True, timeout=500)  # noqa: S603 - commands of this file
 
 
 def test_twenty_kills_lose_no_acknowledged_turn_and_leave_no_readable_word(tmp_path: Path) -> None:

@@ -56,6 +56,39 @@ async def test_steps_run_on_from_the_previous_release(tmp_path: Path) -> None:
     await fresh.close()
 
 
+async def test_what_was_said_before_staff_could_speak_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "clinic.db"
+    with pytest.MonkeyPatch.context() as release:
+        release.setattr("appliance.records.database.migrate", lambda _: None)
+        previous = await Database.open(path, KEY)
+
+    def told(connection: Connection) -> list[tuple[object, ...]]:
+        return connection.execute(
+            "SELECT id, conversation, message_id, role, text, parts, kind, language, complete, at FROM turn ORDER BY id"
+        ).fetchall()
+
+    def work(connection: Connection) -> list[tuple[object, ...]]:
+        MIGRATIONS.apply(sqlite_utils.Database(connection, recursive_triggers=False), stop_before="m006_cases")
+        connection.execute(
+            "INSERT INTO conversation (id, token_sha256, channel, created_at, last_at) VALUES ('c', x'00', 'web', '', '')"
+        )
+        for number, role in enumerate(("patient", "assistant", "system"), start=3):
+            connection.execute(
+                "INSERT INTO turn (id, conversation, message_id, role, text, parts, complete, at)"
+                " VALUES (?, 'c', 'm', ?, '你好', '[]', 1, '2026')",
+                (number, role),
+            )
+        return told(connection)
+
+    before = await previous.write(work)
+    await previous.close()
+    now = await Database.open(path, KEY)
+    assert await now.read(told) == before and len(before) == 3
+    await now.write(lambda c: c.execute("DELETE FROM conversation"))
+    assert await now.read(told) == []
+    await now.close()
+
+
 async def test_a_step_that_fails_leaves_nothing_half_made(tmp_path: Path) -> None:
     def m999_wings(_: sqlite_utils.Database) -> None:
         raise LookupError("no wings")
