@@ -7,6 +7,8 @@ installed. Fitted by `evaluation/fit_alarm.py`.
 from __future__ import annotations
 
 import logging
+import math
+import re
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -27,9 +29,17 @@ KINDS: Final[tuple[Kind, ...]] = ("medical", "poison", "pregnancy_infant", "viol
 WORDS: Final = Path(__file__).with_name("alarm_words.npz")
 NETWORK: Final = Path(__file__).with_name("alarm_network.npz")
 SURELY: Final = 1e-6
+_HAN: Final = re.compile("[\u4e00-\u9fff]")
+"""Two of these signs are a word, about."""
 HARMLESS: Final = -3.5
 """Log-odds of n-grams and network together below which what a rule hints at is taken for harmless. Of the 1,262 emergencies
 that nobody fitted on 12 lie lower; 4 of these are caught by what a rule is sure of."""
+FEWEST_WORDS: Final = 2.5
+FEW_WORDS: Final = 4.0
+SURER: Final = 2.0
+"""Of fewer words the rules alone speak, of few the fitted parts must be that much surer (log-odds): the n-grams of a short text
+weigh as much as the many of a long one. Of 187 short replies 21 raised an alarm ("something else", "hoy"), now 1 does; of the 152
+emergencies of at most five words, and of 832 that nobody fitted on, none is lost."""
 
 
 class Classifier(Protocol):
@@ -81,7 +91,7 @@ class Alarm:
     def heard(self, text: str) -> Kind | None:
         """The kind of danger the n-grams alone speak of: a millisecond, no model."""
         shares = self._words.probabilities([grams(text)])
-        return _kind(shares) if danger(shares)[0] >= self._thresholds.words[detect(text)] else None
+        return _kind(shares) if danger(shares)[0] >= self._thresholds.words[detect(text)] + _surer_by(text) else None
 
     async def kind(self, text: str, *, hinted: Kind | None = None) -> Kind | None:
         """The kind of danger a message speaks of; None when it is likelier that there is none.
@@ -95,7 +105,7 @@ class Alarm:
             return hinted
         words = self._words.probabilities([grams(text)])
         odds, language = both(words, network)[0], detect(text)
-        if odds >= self._thresholds.both[language]:
+        if odds >= self._thresholds.both[language] + _surer_by(text):
             return hinted or _kind(words * network)
         return hinted if odds >= HARMLESS else None
 
@@ -120,6 +130,12 @@ def both(words: Vectors, network: Vectors) -> NDArray[Any]:
     """What the two say together: they err in different places, so their log-odds are added."""
     odds: NDArray[Any] = danger(words) + danger(network)
     return odds
+
+
+def _surer_by(text: str) -> float:
+    """How much surer than of a whole message one must be of so short a text."""
+    words = sum(max(1.0, len(_HAN.findall(word)) / 2) for word in text.split())
+    return math.inf if words < FEWEST_WORDS else SURER if words <= FEW_WORDS else 0.0
 
 
 def _by_language(numbers: NDArray[Any]) -> dict[Language, float]:

@@ -1,8 +1,9 @@
 """The one path of a patient's message, from every channel to every answer. Knows no channel, no socket and no table.
 
-Read `Assistant._parts` aloud: a red flag is answered before anything else, by the rules or by the alarm; then what we must not
-say; then what somebody of the clinic has signed; then the clinic's documents, in their own words or, when a model has
-qualified here, in a model's words from them; else "I don't know" and a person.
+Read `Assistant._parts` aloud: a red flag is answered before anything else, by the rules or by the alarm; where a person of the
+clinic has the conversation we are silent; then what we must not say; then what somebody of the clinic has signed; then the
+clinic's documents, in their own words or, when a model has qualified here, in a model's words from them; else "I don't know"
+and a person.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from appliance.assistant.contact import Contact
 from appliance.assistant.followup import EARLIER, FollowUps, Understood
 from appliance.assistant.grounding import Grounding
 from appliance.assistant.language import Wish, Wishes, answering_language, asked_language
+from appliance.assistant.people import People
 from appliance.assistant.prompt import written_answer
 from appliance.assistant.quote import Quote, Quoting
 from appliance.assistant.redflags.rules import Kind
@@ -80,6 +82,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     speaker: Speaker
     saying: Saying
     wishes: Wishes
+    people: People
     quote_in: tuple[Language, ...] = LANGUAGES
     """Languages in which documents answer; in the others only what is signed does."""
 
@@ -143,16 +146,27 @@ class Assistant:
         said: list[Part] = []
         complete = False
         try:
-            async with aclosing(self._safely(message, path)) as parts:
+            async with aclosing(self._attended(message, path)) as parts:
                 async for part in parts:
                     for each in (part, *self._beside(part, standing, flag)):
                         said.append(each)
                         yield each
             complete = True
         finally:
-            summary = _summary(said, message)
-            kept = conversations.finish(message, said, kind=summary.kind, language=summary.language, complete=complete)
+            whole = _summary(said, message)
+            kept = conversations.finish(message, said, kind=whole.kind, language=whole.language, complete=complete)
             await _even_if_cancelled(_kept(kept, urgent=urgent))
+            self._with.people.ended(message, whole.kind)
+
+    async def _attended(self, message: Message, path: _Path) -> AsyncGenerator[Part, None]:
+        """The answer, and at its end where the patient stands who needs a person."""
+        said: list[Part] = []
+        async with aclosing(self._safely(message, path)) as parts:
+            async for part in parts:
+                said.append(part)
+                yield part
+        for notice in await self._with.people.needed(message, _summary(said, message).kind, said):
+            yield notice
 
     async def _safely(self, message: Message, path: _Path) -> AsyncGenerator[Part, None]:
         """Whatever of ours fails, the patient hears what to do; the operator finds the reason in the log."""
@@ -180,8 +194,16 @@ class Assistant:
     async def _parts(self, message: Message) -> AsyncGenerator[Part, None]:
         flag = await self._danger(message)
         if flag and flag.sure:
-            ready: Sequence[Part] = await self._emergency(message, flag)
-        elif wish := self._with.wishes.wish(message.text):
+            for part in await self._emergency(message, flag):
+                yield part
+            return
+        async with aclosing(self._with.people.unless_they_answer(message, self._ours)) as parts:
+            async for part in parts:
+                yield part
+
+    async def _ours(self, message: Message) -> AsyncGenerator[Part, None]:
+        ready: Sequence[Part]
+        if wish := self._with.wishes.wish(message.text):
             async with aclosing(self._switched(message, wish)) as parts:
                 async for part in parts:
                     yield part
@@ -259,6 +281,8 @@ class Assistant:
             hits, quote = await self._looked_up(asking, carried)
         else:
             quote = await self._with.remembered.quote(asking, lambda: self._quote(asking, carried))
+        if quote:
+            self._with.people.quoted(message, quote.probability)
         if quote and model:
             async with aclosing(self._written(asking, language, hits=hits, quote=quote, model=model)) as parts:
                 async for part in parts:
@@ -319,7 +343,10 @@ class Assistant:
         """Fixed words, in the language of the cry for help whatever was chosen; staff are told through the alert."""
         language = asked_language(message, hint=flag.language)
         raised = Flag(conversation=message.conversation, kind=flag.kind, language=language, channel=message.channel)
-        await _kept(self._with.alerts.sound(raised), urgent=True)
+        await asyncio.gather(
+            _kept(self._with.alerts.sound(raised), urgent=True),
+            _kept(self._with.people.emergency(message, flag, language), urgent=True),
+        )
         return self._with.saying.emergency(flag.kind, language)
 
     async def _without_documents(self, topic: Topic, message: Message) -> list[Part]:
@@ -331,6 +358,11 @@ class Assistant:
         return await self._told("declined", f"declined_{topic}", message)
 
     async def _to_a_person(self, message: Message) -> AsyncGenerator[Part, None]:
+        async with aclosing(self._with.people.unless_they_answer(message, self._contact)) as parts:
+            async for part in parts:
+                yield part
+
+    async def _contact(self, message: Message) -> AsyncGenerator[Part, None]:
         for part in await self._told("contact", "contact", message):
             yield part
 

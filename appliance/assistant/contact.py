@@ -67,26 +67,32 @@ class Contact:
         if phone is None and not self._given:
             phone = await self._first("ask_phone", language, site, lambda one: bool(_NUMBER.search(one.text)))
         # Another site's hours beside this site's number would send patients to a closed door.
-        at = phone.passage.site if phone else None
-        hours = await self._first("ask_hours", language, site, lambda one: self._week(one, at))
+        at = phone.site if phone else site
+        hours = await self._first(
+            "ask_hours", language, at, lambda one: at in (None, one.site) and self._week(one), of=1
+        )
         number = _NUMBER.search(phone.text) if phone else None
         chosen = tuple(one for one in (phone, hours) if one)
         return Reach(chosen=chosen, phone=self._given or (number[0] if number else None))
 
     async def _first(
-        self, key: str, language: Language, site: str | None, fits: Callable[[Candidate], bool]
+        self, key: str, language: Language, site: str | None, fits: Callable[[Candidate], bool], *, of: int = LOOKED_AT
     ) -> Candidate | None:
-        """Asked in the patient's language first, then in the others: the documents may be in any of them."""
+        """Asked in the patient's language first, then in the others: the documents may be in any of them.
+
+        ``of``: so many of the best are looked at; below the first, the pharmacy's lunch reads like the clinic's hours.
+        """
         for asked in dict.fromkeys((language, *LANGUAGES)):
-            found = next((one for one in await self._found(key, asked, site) if fits(one)), None)
-            if found:
-                return found
+            for one in (await self._found(key, asked, site))[:of]:
+                if (site is None or one.site in (None, site)) and fits(one):
+                    return one
         return None
 
-    def _week(self, one: Candidate, site: str | None) -> bool:
-        if site is not None and one.passage.site != site:
+    def _week(self, one: Candidate) -> bool:
+        """Not one row of a table of days, nor when somebody can be reached at a number of their own."""
+        if _NUMBER.search(one.words):
             return False
-        return self._asked.holds("time", one.text) and len(self._asked.days(one.text)) >= _A_WEEK
+        return self._asked.holds("time", one.words) and len(self._asked.days(one.words)) >= _A_WEEK
 
     def _front_desk(self, one: Candidate) -> bool:
         """Not the dentist's number, nor the one for the night."""

@@ -226,7 +226,7 @@ OPENING: Final = frozenset({"hours", "closed"})
 """Concepts of the glossary that the whole clinic has too."""
 ELLIPTIC_WORDS: Final = 7
 """The same of one that neither begins nor points like a follow-up."""
-_NO_QUESTION: Final[frozenset[AnswerKind]] = frozenset({"greeting", "emergency", "declined", "trouble"})
+_NO_QUESTION: Final[frozenset[AnswerKind]] = frozenset({"greeting", "emergency", "declined", "person", "trouble"})
 
 
 class _Before(msgspec.Struct, frozen=True, kw_only=True):

@@ -50,6 +50,11 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
         return self._said(self.span)
 
     @property
+    def words(self) -> str:
+        """The sentence alone, verbatim."""
+        return self._said(Span(start=self.sentence.start, end=self.sentence.end))
+
+    @property
     def site(self) -> str | None:
         """The one site of which it speaks."""
         return self.sentence.site or self.passage.site

