@@ -2,7 +2,7 @@
 // @ts-check
 
 /**
- * @typedef {"quoted"|"signed"|"generated"|"unknown"|"declined"|"greeting"|"emergency"|"contact"|"trouble"} Kind
+ * @typedef {"quoted"|"signed"|"generated"|"unknown"|"declined"|"greeting"|"emergency"|"contact"|"person"|"trouble"} Kind
  * @typedef {{type: "opening", kind: Kind, language: string}} Opening
  * @typedef {{type: "text", text: string, voice?: "ours"|"told"|"quote"|"written", language?: string|null, cites?: number|null}} Words
  * @typedef {{type: "citation", number: number, document: string, revision: number, title: string, heading?: string[], page?: number|null,
@@ -12,12 +12,18 @@
  * @typedef {{type: "call", label: string, number: string, urgent?: boolean}} Call
  * @typedef {Opening|Words|Citation|Signature|Notice|Call} Part
  *
- * @typedef {{message_id: string, role: "patient"|"assistant"|"system", text: string, parts: Part[]|null, kind: Kind|null, language: string|null,
- *   complete: boolean, at: string}} Turn
- * @typedef {{id: string, language: string|null, turns: Turn[], live: {message_id: string, last_seq: number}|null}} Conversation
- * @typedef {{timezone: string, week: Record<string, [string, string][]>}} Hours
+ * @typedef {{message_id: string, role: "patient"|"assistant"|"system"|"staff", text: string, parts: Part[]|null, kind: Kind|null, language: string|null,
+ *   complete: boolean, at: string, by_name?: string|null, by_role?: string|null, edited_at?: string|null, deleted_at?: string|null}} Turn
+ * @typedef {{id: string, message_id: string, name: string, media_type: string, size: number}} Attached
+ * What the line tells of staff: whose the conversation is, a word of theirs (new, changed or taken back: the id tells), that they are writing.
+ * @typedef {{type: "owner", owner: "assistant"|"waiting"|"person"|"later", place: number, name: string|null, until: string|null}} Whose
+ * @typedef {{type: "staff", id: string, name: string, role: string, text: string, at: string, edited: boolean, deleted: boolean, files: Attached[]}} StaffWord
+ * @typedef {{type: "typing", name: string|null}} StaffTyping
+ *
+ * @typedef {{id: string, language: string|null, turns: Turn[], live: {message_id: string, last_seq: number}|null, whose: Whose, files: Attached[]}} Conversation
+ * @typedef {{timezone: string, week: Record<string, [string, string][]>, holidays?: Record<string, [string, string][]>}} Hours
  * @typedef {{name: string, languages: string[], emergency_number: string, phone?: string|null, hours?: Hours|null,
- *   examples: Record<string, string[]>, retention_days: number, accent?: string}} Clinic
+ *   examples: Record<string, string[]>, retention_days: number, accent?: string, files?: boolean}} Clinic
  * @typedef {{kind: "heading"|"paragraph"|"item"|"row", level?: number|null, start: number, end: number, page?: number|null}} Block
  * @typedef {{id: string, revision: number, title: string, language: string, valid_from?: string|null, text: string, blocks: Block[]}} DocumentText
  * @typedef {{type: "problem", id: string|null, title: string, detail: string, code: string, retry_after?: number|null}} Problem
@@ -25,7 +31,7 @@
  * @typedef {{id: string, type: "say"|"person"|"resume", text?: string, language?: string|null}} Message
  * @typedef {"ready"|"connecting"|"lost"|"offline"} LineState
  * @typedef {{part(id: string, part: Part): void, end(id: string, complete: boolean): void, problem(problem: Problem): void,
- *   state(state: LineState): void}} Listener
+ *   state(state: LineState): void, staff(event: Whose|StaffWord|StaffTyping): void, missed(): void}} Listener
  */
 
 const JSON_HEADERS = { "content-type": "application/json" };
@@ -35,6 +41,8 @@ const LONGEST_PAUSE = 20_000;
 const OPENS_WITHIN = 10_000;
 const PING_EVERY = 25_000;
 const PONG_WITHIN = 10_000;
+const LOOK_EVERY = 5000;
+const TYPING_EVERY = 3000;
 
 /** A reply that is not a success. Status 0: nobody answered. */
 export class Refused extends Error {
@@ -49,8 +57,8 @@ export class Refused extends Error {
 /** @returns {Promise<Clinic>} */
 export const clinic = () => ask("GET", "/api/clinic");
 
-/** @param {string} language @returns {Promise<Record<string, string|{text: string}>>} */
-export const wordsOf = (language) => ask("GET", `/words/${language}.json`);
+/** @param {string} language @param {string} [page] of one page only: "staff-" @returns {Promise<Record<string, string|{text: string}>>} */
+export const wordsOf = (language, page = "") => ask("GET", `/words/${page}${language}.json`);
 
 /** The conversation this browser is in, or null. Its cookie cannot be seen from here; a note tells whether it is worth asking. @returns {Promise<Conversation|null>} */
 export async function conversation() {
@@ -64,6 +72,12 @@ export async function openConversation(language) {
   await ask("POST", "/api/conversations", { language });
   localStorage.setItem(OPENED, "yes");
 }
+
+/** A file of the patient's, for the people who have the conversation. @param {string} id @param {File} file @returns {Promise<Attached>} */
+export const attach = (id, file) => putFile(`/api/conversation/files/${id}`, file);
+
+/** The patient waits for nobody any more. @returns {Promise<Whose>} */
+export const needNobody = () => ask("DELETE", "/api/conversation/person");
 
 export const deleteConversation = () => orNull(ask("DELETE", "/api/conversation"));
 
@@ -100,6 +114,10 @@ export class Line {
   #connecting = false;
   #known = false;
   #failures = 0;
+  #staffed = false;
+  #typed = 0;
+  /** @type {ReturnType<typeof setInterval>|undefined} */
+  #looking;
   /** @type {ReturnType<typeof setTimeout>|undefined} */
   #retry;
   /** @type {ReturnType<typeof setTimeout>|undefined} */
@@ -109,13 +127,34 @@ export class Line {
   constructor(listener, language) {
     this.listener = listener;
     this.language = language;
-    addEventListener("online", () => this.#open.size && this.#connect());
-    addEventListener("offline", () => this.#open.size && this.listener.state("offline"));
+    addEventListener("online", () => this.#needed && this.#connect());
+    addEventListener("offline", () => this.#needed && this.listener.state("offline"));
   }
 
   /** This browser already has a conversation. */
   known() {
     this.#known = true;
+  }
+
+  /** While staff have the conversation, or will have it, the line stays open: they may speak at any time. @param {boolean} yes */
+  staffed(yes) {
+    if (this.#staffed === yes) return;
+    this.#staffed = yes;
+    clearInterval(this.#looking);
+    if (!yes) return;
+    this.#looking = setInterval(() => this.#streaming && this.listener.missed(), LOOK_EVERY);
+    if (!this.#socket && !this.#streaming) void this.#connect();
+  }
+
+  /** The patient is writing. */
+  typing() {
+    if (!this.#staffed || Date.now() - this.#typed < TYPING_EVERY || this.#socket?.readyState !== WebSocket.OPEN) return;
+    this.#typed = Date.now();
+    this.#write({ type: "typing" });
+  }
+
+  get #needed() {
+    return this.#open.size > 0 || this.#staffed;
   }
 
   /** @param {Message} message */
@@ -138,6 +177,7 @@ export class Line {
   /** Forget everything: the conversation is over. */
   close() {
     this.#open.clear();
+    this.staffed(false);
     this.#known = false;
     this.#streams.forEach((stream) => stream.close());
     this.#streams.clear();
@@ -209,6 +249,7 @@ export class Line {
 
   #all() {
     this.listener.state("ready");
+    if (this.#staffed) this.listener.missed();
     for (const id of [...this.#open.keys()]) this.#transmit(id);
   }
 
@@ -234,7 +275,7 @@ export class Line {
 
   /** Tries again later, if there is anything to wait for. @param {number} least milliseconds */
   #again(least) {
-    if (!this.#open.size) return;
+    if (!this.#needed) return;
     clearTimeout(this.#retry);
     this.listener.state(navigator.onLine ? "lost" : "offline");
     const pause = Math.min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** this.#failures++) * (0.5 + Math.random());
@@ -246,6 +287,7 @@ export class Line {
     this.#failures = 0;
     if (this.#socket) this.#listen(this.#socket);
     if (event.type === "problem") return this.#give(event);
+    if (["owner", "staff", "typing"].includes(event.type)) return this.listener.staff(event);
     if (event.type !== "part" && event.type !== "end") return;
     const message = this.#open.get(event.id);
     if (!message || event.seq <= message.seq) return;
@@ -341,8 +383,15 @@ function write(messages) {
 // ---- one request --------------------------------------------------------------------------------------------------
 
 /** @param {string} method @param {string} path @param {object} [body] @returns {Promise<any>} */
-async function ask(method, path, body) {
-  const reply = await fetch(path, { method, headers: body && JSON_HEADERS, body: body && JSON.stringify(body) }).catch(() => null);
+export const ask = (method, path, body) => fetched(path, { method, headers: body && JSON_HEADERS, body: body && JSON.stringify(body) });
+
+/** @param {string} path @param {File} file @returns {Promise<any>} */
+export const putFile = (path, file) =>
+  fetched(`${path}?name=${encodeURIComponent(file.name)}`, { method: "PUT", headers: { "content-type": "application/octet-stream" }, body: file });
+
+/** @param {string} path @param {RequestInit} request @returns {Promise<any>} */
+async function fetched(path, request) {
+  const reply = await fetch(path, request).catch(() => null);
   if (!reply) throw new Refused(0, { type: "problem", id: null, title: "No connection", detail: "", code: "offline" });
   if (!reply.ok) throw new Refused(reply.status, await problemOf(reply));
   return reply.status === 204 ? null : reply.json();

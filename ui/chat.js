@@ -1,18 +1,20 @@
 // The chat page: joins the line to the clinic with what the patient sees. The only module that knows all the others.
 // @ts-check
-import { clinic, conversation, forgetUnsent, Line, newId, setLanguage, unsent } from "./api.js";
+import { attach, clinic, conversation, forgetUnsent, Line, needNobody, newId, setLanguage, unsent } from "./api.js";
 import { offer as offerAppearance, paint, recall } from "./appearance.js";
 import { AskBox } from "./ask-box.js";
 import { anyOpen, open as openDialog, wire } from "./dialogs.js";
 import { element, one } from "./element.js";
 import { EmergencyBar } from "./emergency.js";
+import { picks } from "./files.js";
 import { clock, opening, weekday } from "./hours.js";
 import { drawIcons } from "./icons.js";
 import { share, watch } from "./idle.js";
 import { atOnce, hush, politely } from "./live.js";
 import { finish, finishPending, offer as offerPrivacy } from "./privacy.js";
 import { SourcePanel } from "./source-panel.js";
-import { AssistantTurn, PatientTurn } from "./turn.js";
+import { StaffBar } from "./staff-bar.js";
+import { AssistantTurn, PatientTurn, StaffTurn } from "./turn.js";
 import { language, load, OWN_NAMES, put, speak, tag, word } from "./words.js";
 
 /** @typedef {import("./api.js").Clinic} Clinic */
@@ -22,6 +24,7 @@ const CHOSEN = "language";
 const askBox = /** @type {AskBox} */ (one("ask-box"));
 const panel = /** @type {SourcePanel} */ (one("source-panel"));
 const bar = /** @type {EmergencyBar} */ (one("emergency-bar"));
+const people = /** @type {StaffBar} */ (one("staff-bar"));
 const turns = one("#turns");
 /** @type {Map<string, AssistantTurn>} */
 const answers = new Map();
@@ -30,10 +33,11 @@ const questions = new Map();
 /** @type {Map<string, {text: string, language: string}[]>} what screen readers are still to hear of an emergency */
 const urgent = new Map();
 let following = true;
+let takesFiles = false;
 /** @type {"lost"|"offline"|null} */
 let broken = null;
 
-const line = new Line({ part, end, problem, state }, language);
+const line = new Line({ part, end, problem, state, staff, missed }, language);
 
 await begin();
 
@@ -50,7 +54,7 @@ async function begin() {
   recallConversation(await untilAnswered(conversation));
   one("#page").hidden = false;
   settle();
-  turns.lastElementChild?.scrollIntoView({ block: "end" });
+  [...turns.querySelectorAll(":scope > :not([hidden])")].at(-1)?.scrollIntoView({ block: "end" });
 }
 
 /** While the clinic is silent, the page says so and asks again. @template Reply @param {() => Promise<Reply>} ask @returns {Promise<Reply>} */
@@ -80,6 +84,7 @@ async function furnish(about) {
   offerLanguages(about);
   offerAppearance(one("#menu"));
   offerPrivacy(about.retention_days, empty);
+  takesFiles = about.files ?? false;
   examples(about);
   openOrClosed(about);
   setInterval(() => openOrClosed(about), 60_000);
@@ -96,7 +101,8 @@ function firstLanguage(offered) {
 function recallConversation(found) {
   if (found) {
     line.known();
-    found.turns.forEach(recallTurn);
+    for (const turn of found.turns) recallTurn(turn, found.files.filter(({ message_id }) => message_id === turn.message_id));
+    whose(found.whose);
     for (const { message_id, role } of found.turns) if (role === "patient" && !answers.has(message_id)) resume(message_id);
   }
   for (const message of unsent()) {
@@ -104,10 +110,16 @@ function recallConversation(found) {
   }
 }
 
-/** @param {import("./api.js").Turn} turn */
-function recallTurn({ message_id, role, parts, text, kind, language: spoken, complete }) {
+/** @param {import("./api.js").Turn} turn @param {import("./api.js").Attached[]} files */
+function recallTurn(turn, files) {
+  if (turn.role === "staff") staffTurn(staffWord(turn, files));
+  else recallOurs(turn, files);
+}
+
+/** @param {import("./api.js").Turn} turn @param {import("./api.js").Attached[]} files */
+function recallOurs({ message_id, role, parts, text, kind, language: spoken, complete }, files) {
   if (role === "patient") {
-    asked(message_id, text);
+    asked(message_id, text, files);
     return forgetUnsent(message_id);
   }
   const made = answer(message_id, false);
@@ -135,6 +147,7 @@ function resume(id) {
 /** @param {string} text nothing asks for a person @param {string} [id] @param {string|null} [spoken] */
 function ask(text, id = newId(), spoken = localStorage.getItem(CHOSEN)) {
   following = true;
+  if (people.owner === "assistant") people.show(null);
   asked(id, text);
   answer(id).state(broken ? `state_${broken}` : "state_connecting");
   line.send(text ? { id, type: "say", text, language: spoken } : { id, type: "person", language: spoken ?? language() });
@@ -142,12 +155,31 @@ function ask(text, id = newId(), spoken = localStorage.getItem(CHOSEN)) {
   follow(id);
 }
 
-/** @param {string} id @param {string} text */
-function asked(id, text) {
+/** @param {string} id @param {string} text @param {import("./api.js").Attached[]} [files] */
+function asked(id, text, files) {
   const made = /** @type {PatientTurn} */ (document.createElement("patient-turn"));
   made.id = `question-${id}`;
   questions.set(id, text);
-  turns.append(made.show(text || word("talk_to_person")));
+  turns.append(made.show(text || word("talk_to_person"), files));
+  return made;
+}
+
+/** A file is a message of its own, to the people who have the conversation. @param {File} file */
+async function send(file) {
+  const id = newId();
+  const shown = asked(id, file.name);
+  put(one("#told"), "file_sending");
+  settle();
+  shown.scrollIntoView({ block: "nearest", behavior: "instant" });
+  try {
+    const kept = await attach(id, file);
+    shown.show(kept.name, [kept]);
+    put(one("#told"), "file_sent");
+  } catch {
+    shown.remove();
+    put(one("#told"), "file_refused");
+    settle();
+  }
 }
 
 /** The place of an answer: below its question. @param {string} id @param {boolean} [heard] screen readers hear it */
@@ -219,6 +251,61 @@ function state(now) {
   for (const id of urgent.keys()) alarm(id);
 }
 
+// ---- people of the clinic -----------------------------------------------------------------------------------------
+
+/** @param {import("./api.js").Whose|import("./api.js").StaffWord|import("./api.js").StaffTyping} event */
+function staff(event) {
+  if (event.type === "typing") return people.types(event.name);
+  if (event.type === "staff") return staffSays(event);
+  const news = people.owner !== event.owner;
+  whose(event);
+  if (news && event.owner !== "assistant") missed(); // what was said before this line was open
+}
+
+/** @param {import("./api.js").Whose} now */
+function whose(now) {
+  line.staffed(now.owner !== "assistant");
+  one("#attach").hidden = !takesFiles || (now.owner !== "waiting" && now.owner !== "person");
+  people.show(now);
+}
+
+/** @param {import("./api.js").StaffWord} said */
+function staffSays(said) {
+  const known = document.getElementById(`staff-${said.id}`);
+  const changed = staffTurn(said);
+  if (!changed) return;
+  people.types(null);
+  politely(changed.textContent ?? "", language());
+  settle();
+  if (!known && following) changed.scrollIntoView({ block: "nearest", behavior: "instant" });
+}
+
+/** One element for each word, however often it is told. @param {import("./api.js").StaffWord} said @returns {StaffTurn|null} null: nothing is new */
+function staffTurn(said) {
+  const known = document.getElementById(`staff-${said.id}`);
+  const sign = JSON.stringify([said.text, said.edited, said.deleted, said.files.length]);
+  if (known?.dataset.sign === sign) return null;
+  const made = /** @type {StaffTurn} */ (known ?? document.createElement("staff-turn"));
+  made.show(said).dataset.sign = sign;
+  if (!known) turns.append(made);
+  return made;
+}
+
+/** A word of staff from the history. @param {import("./api.js").Turn} turn @param {import("./api.js").Attached[]} files @returns {import("./api.js").StaffWord} */
+function staffWord({ message_id, by_name, by_role, text, at, edited_at, deleted_at }, files) {
+  return { type: "staff", id: message_id, name: by_name ?? "", role: by_role ?? "", text, at, edited: Boolean(edited_at), deleted: Boolean(deleted_at), files };
+}
+
+/** The line was away: what staff said meanwhile. */
+async function missed() {
+  const found = await conversation().catch(() => null);
+  if (!found) return;
+  for (const turn of found.turns) {
+    if (turn.role === "staff") staffSays(staffWord(turn, found.files.filter(({ message_id }) => message_id === turn.message_id)));
+  }
+  whose(found.whose);
+}
+
 /** @param {string} id @param {string} text @param {string} spoken */
 function hear(id, text, spoken) {
   const waiting = urgent.get(id);
@@ -258,6 +345,9 @@ function listen() {
     ask(/** @type {CustomEvent<string>} */ (event).detail);
   });
   askBox.addEventListener("stop", stop);
+  askBox.box.addEventListener("input", () => people.owner === "person" && line.typing());
+  people.addEventListener("nobody", () => void needNobody().then(whose, () => put(one("#told"), "problem_other")));
+  picks(one("#attach"), /** @type {HTMLInputElement} */ (one("#file")), (file) => void send(file));
   one("#person").addEventListener("click", () => ask(""));
   one("#finish").addEventListener("click", clear);
   one("#print-all").addEventListener("click", () => {
@@ -299,6 +389,7 @@ function empty(told) {
   hush();
   panel.close();
   bar.unpin();
+  people.show(null);
   turns.replaceChildren();
   askBox.fill("");
   one("#offer").hidden = true;

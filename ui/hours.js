@@ -8,23 +8,29 @@ const DAYS = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"];
  * @param {Date} moment
  * @returns {{open: boolean, day: number|null, time: string|null}} until when it is open, or when it opens; `day` counts from Sunday
  */
-export function opening({ timezone, week }, moment) {
-  const { day, time } = clinicTime(moment, timezone);
-  const now = (week[DAYS[day]] ?? []).find(([from, until]) => from <= time && time < until);
+export function opening({ timezone, week, holidays = {} }, moment) {
+  const { day, date, time } = clinicTime(moment, timezone);
+  const times = (/** @type {number} */ ahead) => holidays[later(date, ahead)] ?? week[DAYS[(day + ahead) % 7]] ?? [];
+  const now = times(0).find(([from, until]) => from <= time && time < until);
   if (now) return { open: true, day, time: now[1] };
   for (let ahead = 0; ahead <= 7; ahead++) {
-    const next = (day + ahead) % 7;
-    const start = (week[DAYS[next]] ?? []).map(([from]) => from).sort().find((from) => ahead > 0 || from > time);
-    if (start) return { open: false, day: next, time: start };
+    const start = times(ahead).map(([from]) => from).sort().find((from) => ahead > 0 || from > time);
+    if (start) return { open: false, day: (day + ahead) % 7, time: start };
   }
   return { open: false, day: null, time: null };
 }
 
 /** @param {Date} moment @param {string} timezone */
 function clinicTime(moment, timezone) {
-  const parts = new Intl.DateTimeFormat("en-US", { timeZone: timezone, weekday: "short", hour: "2-digit", minute: "2-digit", hourCycle: "h23" }).formatToParts(moment);
+  const parts = new Intl.DateTimeFormat("en-US", { timeZone: timezone, weekday: "short", year: "numeric", month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit", hourCycle: "h23" }).formatToParts(moment);
   const piece = (/** @type {string} */ type) => parts.find((part) => part.type === type)?.value ?? "";
-  return { day: DAYS.indexOf(piece("weekday").toLowerCase()), time: `${piece("hour")}:${piece("minute")}` };
+  const date = `${piece("year")}-${piece("month")}-${piece("day")}`;
+  return { day: DAYS.indexOf(piece("weekday").toLowerCase()), date, time: `${piece("hour")}:${piece("minute")}` };
+}
+
+/** The ISO date so many days later. @param {string} date @param {number} days */
+function later(date, days) {
+  return new Date(Date.parse(date) + days * 86_400_000).toISOString().slice(0, 10);
 }
 
 /** A time of day as a language writes it. @param {string} time such as 18:00 @param {string} language */

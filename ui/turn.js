@@ -2,21 +2,25 @@
 // @ts-check
 import { button, element } from "./element.js";
 import { FeedbackForm } from "./feedback.js";
+import { besides, fileLinks } from "./files.js";
 import { icon } from "./icons.js";
 import { Said } from "./said.js";
 import { put, tag } from "./words.js";
 
 /** @typedef {import("./api.js").Kind} Kind */
 
+const FILES = "/api/conversation/files";
+
 const PICTURES = /** @type {Record<Kind, string>} */ ({
-  quoted: "book", signed: "check", generated: "pen", unknown: "question", declined: "person", greeting: "info", emergency: "alert", contact: "phone", trouble: "info",
+  quoted: "book", signed: "check", generated: "pen", unknown: "question", declined: "person", greeting: "info", emergency: "alert", contact: "phone", person: "person", trouble: "info",
 });
 
 export class PatientTurn extends HTMLElement {
-  /** @param {string} text @returns {PatientTurn} */
-  show(text) {
+  /** @param {string} text @param {import("./api.js").Attached[]} [files] @returns {PatientTurn} */
+  show(text, files = []) {
     this.className = "turn asked";
-    this.append(element("h2", { class: "aside", word: "you_asked" }), element("p", {}, text));
+    const said = besides(text, files);
+    this.replaceChildren(element("h2", { class: "aside", word: "you_asked" }), ...(said ? [element("p", {}, said)] : []), ...fileLinks(files, FILES));
     return this;
   }
 }
@@ -69,7 +73,8 @@ export class AssistantTurn extends HTMLElement {
   end(complete) {
     this.over = true;
     this.said?.end();
-    this.state(complete ? null : this.stopped ? "state_stopped" : "state_cut");
+    this.hidden = this.kind === "person" && (this.said?.empty ?? true); // a person answers: nothing more is to be said of it
+    this.state(complete || this.kind === "person" ? null : this.stopped ? "state_stopped" : "state_cut");
     this.#offer();
   }
 
@@ -95,6 +100,7 @@ export class AssistantTurn extends HTMLElement {
   #offer() {
     const answered = !this.said?.empty;
     this.#buttons.replaceChildren();
+    if (this.kind === "person") return;
     if (answered && this.kind !== "emergency" && this.kind !== "greeting") this.#buttons.append(...new FeedbackForm().show(this.message ?? "").thumbs);
     if (answered) this.#buttons.append(this.#copy(), button("print", "print", () => this.#print()));
     this.#buttons.append(button("ask_again", "repeat", () => this.again?.()));
@@ -124,5 +130,21 @@ export class AssistantTurn extends HTMLElement {
   }
 }
 
+export class StaffTurn extends HTMLElement {
+  /** Words of a person of the clinic, or what has become of them. @param {import("./api.js").StaffWord} said @returns {StaffTurn} */
+  show({ id, name, role, text, edited, deleted, files }) {
+    this.className = "turn answer";
+    this.id = `staff-${id}`;
+    this.dataset.kind = "person";
+    const kind = element("span");
+    put(kind, "said_by_staff", { name, role });
+    this.replaceChildren(element("h2", { class: "kind" }, icon("person"), kind),
+      deleted ? element("p", { class: "state", word: "staff_word_gone" }) : element("div", { class: "said" }, element("p", {}, besides(text, files)), ...fileLinks(files, FILES)));
+    if (edited && !deleted) this.append(element("p", { class: "state", word: "staff_word_changed" }));
+    return this;
+  }
+}
+
+customElements.define("staff-turn", StaffTurn);
 customElements.define("patient-turn", PatientTurn);
 customElements.define("assistant-turn", AssistantTurn);

@@ -9,10 +9,14 @@ const tables = {};
 /** @type {WeakMap<Element, Record<string, Value>>} */
 const given = new WeakMap();
 let current = "en";
+const pages = [""];
 
 export const OWN_NAMES = /** @type {Record<string, string>} */ ({ en: "English", es: "Español", zh: "中文", hi: "हिन्दी" });
 
 export const language = () => current;
+
+/** A page with words of its own says so before it speaks. @param {string} page such as "staff-" */
+export const alsoFrom = (page) => void pages.push(page);
 
 /** Loads a language and lets the whole page speak it. @param {string} wanted */
 export async function speak(wanted) {
@@ -25,7 +29,8 @@ export async function speak(wanted) {
 /** @param {string} wanted */
 export async function load(wanted) {
   if (tables[wanted]) return;
-  const entries = Object.entries(await wordsOf(wanted));
+  const files = await Promise.all(pages.map((page) => wordsOf(wanted, page)));
+  const entries = files.flatMap((file) => Object.entries(file));
   tables[wanted] = Object.fromEntries(entries.map(([key, entry]) => [key, typeof entry === "string" ? entry : entry.text]));
 }
 

@@ -49,8 +49,8 @@ HEARD_OUT_S = 10.0
 HEADERS: tuple[tuple[bytes, bytes], ...] = (
     (
         b"content-security-policy",
-        b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self';"
-        b" frame-ancestors 'none'; base-uri 'none'; form-action 'self'; require-trusted-types-for 'script'",
+        b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; media-src 'self'; connect-src 'self';"
+        b" manifest-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'; require-trusted-types-for 'script'",
     ),
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
@@ -249,7 +249,7 @@ def _of_litestar(error: HTTPException) -> Problem:
 
 _LITESTAR = {
     400: "The request is not as /schema describes.",
-    401: "Send the header `Authorization: Bearer` with a token from `medinovai user`.",
+    401: "Sign in on the staff page, or send `Authorization: Bearer` with a token from `medinovai user`.",
     404: "There is nothing at this address.",
     405: "This address does not take this method; the header `Allow` says which.",
     408: "The request came too slowly.",
@@ -283,11 +283,18 @@ def _openapi() -> OpenAPIConfig:
                     security_scheme_in="cookie",
                     description="Set by POST /api/conversations.",
                 ),
+                "staff": SecurityScheme(
+                    type="apiKey",
+                    name="staff",
+                    security_scheme_in="cookie",
+                    description="Set by POST /api/staff/session; over TLS its name begins with __Host-.",
+                ),
                 "admin": SecurityScheme(type="http", scheme="bearer", description="From `medinovai user`."),
             }
         ),
         tags=[
             Tag(name="conversation", description="What the chat page uses."),
+            Tag(name="staff", description="What the staff page uses."),
             Tag(name="documents", description="The clinic's documents."),
             Tag(name="alerts", description="Emergencies, for the clinic's staff."),
             Tag(name="health", description="For whoever watches the box."),

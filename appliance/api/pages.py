@@ -47,7 +47,7 @@ class Pages:
         self._files = await asyncio.to_thread(_read, self._folder)
 
     def routes(self) -> list[ControllerRouterHandler]:
-        """The chat page, the page of one document, their parts and their words."""
+        """The chat page, the page of one document, the staff page, their parts and their words."""
 
         @get("/", include_in_schema=False)
         async def chat(request: Request[Any, Any, Any]) -> Response[bytes]:
@@ -57,6 +57,16 @@ class Pages:
         async def document_page(request: Request[Any, Any, Any], document: FromPath[str]) -> Response[bytes]:
             return self._served("document.html", request)
 
+        @get("/staff", include_in_schema=False)
+        async def staff(request: Request[Any, Any, Any]) -> Response[bytes]:
+            return self._served("staff.html", request)
+
+        @get(
+            "/staff-worker.js", include_in_schema=False
+        )  # beside /staff: a worker sees only what lies below its own place
+        async def staff_worker(request: Request[Any, Any, Any]) -> Response[bytes]:
+            return self._served("staff-worker.js", request)
+
         @get("/words/{file:str}", include_in_schema=False)
         async def words(request: Request[Any, Any, Any], file: FromPath[str]) -> Response[bytes]:
             return self._served(f"words/{file}", request)
@@ -65,7 +75,7 @@ class Pages:
         async def static(request: Request[Any, Any, Any], file: FromPath[str]) -> Response[bytes]:
             return self._served(str(file).lstrip("/"), request)
 
-        return [chat, document_page, words, static]
+        return [chat, document_page, staff, staff_worker, words, static]
 
     def _served(self, path: str, request: Request[Any, Any, Any]) -> Response[bytes]:
         file = self._files.get(path)

@@ -8,6 +8,7 @@ import shutil
 import socket
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ LEARNT = ["hours-main-street.html", "contact.md", "fees.md", "pharmacy-and-refil
 SETTINGS = {
     "MEDINOVAI__CLINIC__TIMEZONE": "America/New_York",
     "MEDINOVAI__LIMITS__REQUESTS_PER_MINUTE": "100000",
+    "MEDINOVAI__FILES__FROM_PATIENTS": "true",
     "HF_HUB_OFFLINE": "1",
 }
 PARKING = """\
@@ -71,6 +73,12 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def appliance_url(data: Path) -> AsyncIterator[str]:
+    async with served(data) as url:
+        yield url
+
+
+@asynccontextmanager
+async def served(data: Path) -> AsyncIterator[str]:
     """A whole appliance in its own process, with a few documents of the demonstration clinic."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -98,11 +106,18 @@ async def _until(word: bytes, lines: asyncio.StreamReader) -> AsyncIterator[byte
             return
 
 
-async def _medinovai(data: Path, *words: str) -> asyncio.subprocess.Process:
+async def typed(data: Path, *words: str) -> str:
+    """What the command line says."""
+    said, wrong = await (await _medinovai(data, *words, stdout=asyncio.subprocess.PIPE)).communicate()
+    assert said, wrong.decode()
+    return said.decode()
+
+
+async def _medinovai(data: Path, *words: str, stdout: int = asyncio.subprocess.DEVNULL) -> asyncio.subprocess.Process:
     return await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "appliance", "--data-dir", str(data), *words),
         env=os.environ | SETTINGS,
-        stdout=asyncio.subprocess.DEVNULL,
+        stdout=stdout,
         stderr=asyncio.subprocess.PIPE,
     )
 

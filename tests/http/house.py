@@ -18,19 +18,27 @@ from appliance import UI
 from appliance.api.certificate import tls
 from appliance.api.health import Component
 from appliance.api.http import Parts, create_http
+from appliance.api.recordings import Recordings
 from appliance.api.server import serve
+from appliance.api.staff import StaffRoom, staff_routes
+from appliance.api.staff_live import StaffLines
 from appliance.channels.live import Live
+from appliance.channels.phone.recording import Shelf as Recorded
 from appliance.channels.scripted import ScriptedAssistant
 from appliance.channels.socket import Sockets
 from appliance.channels.web import ClinicCard, Web, routes
 from appliance.config import Limits, Server
 from appliance.conversations.alerts import Alerts
+from appliance.conversations.calls import Calls
+from appliance.conversations.cases import Desk
+from appliance.conversations.files import Files
 from appliance.conversations.turns import Conversations
 from appliance.errors import BadDocument, NotFound
 from appliance.knowledge import Document, DocumentStatus, PlacedBlock
 from appliance.knowledge.parsed import Metadata
 from appliance.message import DocumentId
 from appliance.people.admins import Admins
+from appliance.people.staff import Staff
 from appliance.records import audit
 from appliance.records.database import Database
 
@@ -101,6 +109,12 @@ class House:
         self.conversations = Conversations(database)
         self.alerts = Alerts(database)
         self.admins = Admins(database)
+        self.staff = Staff(database, clinic="Riverside")
+        self.desk = Desk(database)
+        self.files = Files(database, most_bytes=1024**2)
+        self.calls = Calls(database, bytes(32), "clinic")
+        self.recorded = Recorded(data, bytes(32), "clinic", self.calls)
+        self.takes_files = False
         self.shelf = Shelf()
         self.assistant = ScriptedAssistant(self.conversations)
         self.live = Live(
@@ -110,6 +124,8 @@ class House:
         self.web = Web(
             self.live,
             self.conversations,
+            desk=self.desk,
+            files=self.files,
             person=self.assistant.person,
             clinic=self._clinic,
             server=server,
@@ -117,9 +133,24 @@ class House:
             secure=self.tls is not None,
         )
         self.sockets = Sockets(self.web)
+        self.room = StaffRoom(
+            self.staff,
+            self.desk,
+            self.conversations,
+            self.files,
+            Recordings(self.calls, self.recorded.wav),
+            own_page=self.web.own_page,
+            danger=lambda text: ("heart", "chest pain") if "emergency" in text else None,
+            audit=self._audit,
+            secure=self.tls is not None,
+        )
+        self.lines = StaffLines(self.room)
         self.http = create_http(
             Parts(
-                channels=(*routes(self.web, self.sockets.hang_up), self.sockets.route()),
+                channels=(
+                    *(*routes(self.web, self.sockets.hang_up), self.sockets.route()),
+                    *(*staff_routes(self.room), self.lines.route()),
+                ),
                 library=self.shelf,
                 alerts=self.alerts,
                 admins=self.admins,
@@ -142,6 +173,7 @@ class House:
     async def _drain(self) -> None:
         await self.live.drain(self.server.drain_s)
         await self.sockets.close()
+        await self.lines.close()
 
     async def _clinic(self) -> ClinicCard:
         return ClinicCard(
@@ -151,6 +183,7 @@ class House:
             examples={"en": ["When are you open?"]},
             retention_days=30,
             accent="#0f5f63",
+            files=self.takes_files,
         )
 
     async def _health(self) -> Sequence[Component]:

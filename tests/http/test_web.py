@@ -13,7 +13,8 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from appliance.message import Message
+from appliance.conversations.case import Staffer
+from appliance.message import ConversationId, Message, MessageId
 from tests.http.house import House
 
 
@@ -473,7 +474,7 @@ class TestSmallLimits:
             await tell(asleep, type="ping")
             await hear(asleep)
             for line in house.sockets._lines:
-                line.heard_at -= 100
+                line.wire.heard_at -= 100
             async with socket(house, browser) as awake, socket(house, browser) as newcomer:
                 for open_line in (newcomer, awake):
                     await tell(open_line, type="ping")
@@ -498,3 +499,62 @@ class TestSmallLimits:
             except InvalidStatus:
                 await asyncio.sleep(0)
         pytest.fail("a closed socket still counts")
+
+
+async def test_the_patient_sees_whose_the_conversation_is_and_staff_words_at_once(
+    house: House, browser: httpx.AsyncClient
+):
+    maria = Staffer(id="maria", name="Maria", role="Nurse")
+    id = ConversationId(await opened(browser))
+    other, _ = await house.conversations.create("web")
+    ahead = await house.desk.open(other, reason="asked", urgency=1, language="en", channel="web")
+    case = await house.desk.open(id, reason="asked", urgency=1, language="en", channel="web")
+    async with socket(house, browser) as line:
+        assert await hear(line) == {"type": "owner", "owner": "waiting", "place": 2, "name": None, "until": None}
+        await house.desk.resolve(ahead.id, maria)
+        assert (await hear(line))["place"] == 1
+        await house.desk.say(id, maria, "Hello.", id=MessageId(str(uuid4())), via="page")
+        word, owner = sorted([await hear(line), await hear(line)], key=lambda one: one["type"] == "owner")
+        assert (word["name"], word["role"], word["text"], word["edited"]) == ("Maria", "Nurse", "Hello.", False)
+        assert (owner["owner"], owner["name"]) == ("person", "Maria")
+        house.desk.typing(id, maria)
+        assert await hear(line) == {"type": "typing", "name": "Maria"}
+        await house.desk.edit(word["id"], maria, "Good day.")
+        assert (await hear(line))["text"] == "Good day."
+        await house.desk.note(case.id, maria, "a secret among staff")
+        await house.desk.take_back(word["id"], maria)
+        gone = await hear(line)
+        assert gone["deleted"] and not gone["text"]
+        await house.desk.give_back(case.id, maria)
+        assert (await hear(line))["owner"] == "assistant"
+    shown = (await browser.get("/api/conversation")).json()
+    assert shown["whose"]["owner"] == "assistant"
+    assert [(one["role"], one["text"], bool(one["deleted_at"])) for one in shown["turns"]] == [("staff", "", True)]
+
+
+async def test_a_patients_typing_is_told_only_to_a_person_who_has_the_conversation(
+    house: House, browser: httpx.AsyncClient
+):
+    maria = Staffer(id="maria", name="Maria", role="Nurse")
+    id = ConversationId(await opened(browser))
+    news = house.desk.news()
+    async with socket(house, browser) as line:
+        await line.send('{"type": "typing"}')
+        await line.send('{"type": "ping"}')
+        await hear(line)  # the typing is behind it
+        await house.desk.say(id, maria, "Hello.", id=MessageId(str(uuid4())), via="page")
+        await hear(line)
+        await line.send('{"type": "typing"}')
+        async with asyncio.timeout(10):
+            told = [await anext(news)]
+            while told[-1].what != "typing":
+                told.append(await anext(news))
+    assert [one.what for one in told].index("typing") > [one.what for one in told].index("said")
+    assert told[-1].by is None
+
+
+async def test_a_patient_may_say_that_nobody_is_needed(house: House, browser: httpx.AsyncClient):
+    id = ConversationId(await opened(browser))
+    case = await house.desk.open(id, reason="asked", urgency=1, language="en", channel="web")
+    assert (await browser.delete("/api/conversation/person")).json()["owner"] == "assistant"
+    assert (await house.desk.case(case.id)).state == "returned"
