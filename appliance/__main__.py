@@ -8,7 +8,20 @@ from typing import Any
 import click
 
 from appliance import __version__
-from appliance.commands import alerts, answers, box, clinic, measure, models
+from appliance.commands import (
+    alerts,
+    answers,
+    box,
+    calls,
+    cases,
+    clinic,
+    mattermost,
+    measure,
+    models,
+    phone,
+    sms,
+    staff,
+)
 from appliance.commands.given import Given
 from appliance.errors import ApplianceError, BadInput
 
@@ -46,8 +59,17 @@ def main(ctx: click.Context, file: Path | None, data_dir: Path | None, debug: bo
 
 for command in (
     *(box.init, box.serve, box.doctor, box.config),
-    *(clinic.ask, clinic.learn, clinic.documents, answers.answers, alerts.alerts, clinic.user),
-    *(models.models, measure.measure),
+    *(
+        clinic.ask,
+        clinic.learn,
+        clinic.documents,
+        answers.answers,
+        alerts.alerts,
+        cases.cases,
+        clinic.user,
+        staff.staff,
+    ),
+    *(mattermost.mattermost, sms.sms, phone.phone, calls.calls, models.models, measure.measure),
 ):
     main.add_command(command)
 

@@ -7,6 +7,7 @@
     │   └── TooLarge        over a limit                             (HTTP 413)
     ├── NotAllowed          no token, a wrong one, or a foreign origin (HTTP 401/403)
     ├── NotFound            no such document, conversation, model    (HTTP 404)
+    ├── Taken               somebody else was first                  (HTTP 409)
     ├── Unavailable         something of ours is down or full        (HTTP 503)
     │   ├── Busy            too much to do right now; try again      (HTTP 503 with Retry-After)
     │   │   └── TooOften    one caller asks more often than allowed  (HTTP 429 with Retry-After)
@@ -47,6 +48,10 @@ class NotAllowed(ApplianceError):
 
 class NotFound(ApplianceError):
     """No such thing."""
+
+
+class Taken(ApplianceError):
+    """Somebody else was first: the case is another's, or closed meanwhile. Look at it again."""
 
 
 class Unavailable(ApplianceError):

@@ -9,8 +9,10 @@ from __future__ import annotations
 import logging
 import secrets
 import sys
+import traceback
 from contextvars import ContextVar
 from datetime import UTC, datetime
+from typing import Any, Final
 
 request: ContextVar[str] = ContextVar("request", default="")
 """The id of the request or message being worked on; empty outside of one."""
@@ -27,6 +29,8 @@ CHATTY = (
     "urllib3",
 )
 """Libraries whose info lines say nothing to an operator, and whose debug lines may hold what was sent."""
+MOST_LINES: Final = 200
+"""Of a trace, causes included."""
 
 
 def set_up(level: str = "info") -> None:
@@ -51,6 +55,15 @@ class _Line(logging.Formatter):
         name = f" request={request.get()}" if request.get() else ""
         line = f"{at}Z {record.levelname.lower()} {record.name}{name} {_one_line(record.getMessage())}"
         return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+
+    def formatException(self, ei: Any) -> str:
+        """Kinds and places. Never the texts: a library's may quote what was said."""
+        lines: list[str] = []
+        error: BaseException | None = ei[1]
+        while error is not None and len(lines) < MOST_LINES:
+            lines += [*traceback.format_tb(error.__traceback__), f"{type(error).__name__}\n"]
+            error = error.__cause__ or error.__context__
+        return "".join(lines).rstrip()
 
 
 def _one_line(message: str) -> str:

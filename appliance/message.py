@@ -18,10 +18,11 @@ DocumentId = NewType("DocumentId", str)
 PassageId = NewType("PassageId", int)
 
 AnswerKind = Literal[
-    "quoted", "signed", "generated", "unknown", "declined", "greeting", "emergency", "contact", "trouble"
+    "quoted", "signed", "generated", "unknown", "declined", "greeting", "emergency", "contact", "person", "trouble"
 ]
 """What the patient is looking at. ``declined``: a diagnosis, a dose or somebody else's data was asked for.
-``contact``: how to reach a person. ``trouble``: something of ours failed; the words say what to do."""
+``contact``: how to reach a person. ``person``: staff answer, and we say no more than that. ``trouble``: something of ours failed;
+the words say what to do."""
 
 
 Voice = Literal["ours", "told", "quote", "written"]

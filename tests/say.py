@@ -294,9 +294,11 @@ class _OverSocket:
     async def say(self, text: str, *, language: Language | None = None, name: str | None = None) -> Said:
         asked = name or str(uuid4())
         self._line.tell({"type": "say", "id": asked, "text": text, "language": language})
-        events = [await self._line.hear()]
-        while events[-1]["type"] == "part":
-            events.append(await self._line.hear())
+        events: list[dict[str, Any]] = []
+        while not events or events[-1]["type"] == "part":
+            event = await self._line.hear()
+            if event["type"] not in ("owner", "staff", "typing"):  # what people do meanwhile
+                events.append(event)
         return _said(events)
 
 
@@ -367,6 +369,8 @@ def _doors(
     web = Web(
         live,
         clinic.conversations,
+        desk=clinic.desk,
+        files=clinic.files,
         person=person,
         clinic=_card,
         server=config.server,

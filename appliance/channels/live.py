@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
-from contextlib import aclosing, contextmanager
+from contextlib import aclosing, contextmanager, suppress
 from time import monotonic
 
 import msgspec
@@ -21,6 +21,7 @@ from appliance.errors import ApplianceError, Busy, NotFound
 from appliance.log import request
 from appliance.message import ConversationId, Message, MessageId, Opening, Part, Text
 from appliance.problems import where
+from models.engine_thread import on_the_phone
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +31,8 @@ GRACE_S = 30.0
 """How long an answer goes on with nobody listening: a phone in a lift, a page being reloaded."""
 KEPT_S = 60.0
 """How long an ended answer stays in memory; then the store has it."""
+CALLS_FIRST_S = 2.0
+"""How long a chat's answer waits while a caller waits for the first words of one: silence on the telephone is longer."""
 WAITING = 3
 """Messages that may wait in one conversation for the answer before them."""
 
@@ -144,6 +147,10 @@ class Live:
         self._answers: dict[tuple[ConversationId, MessageId], _Running] = {}
         self._unfinished: dict[ConversationId, list[_Running]] = {}
         self._draining = False
+        self._callers: set[_Running] = set()
+        """Who waits on the telephone for the first words."""
+        self._no_caller_waits = asyncio.Event()
+        self._no_caller_waits.set()
 
     async def say(self, message: Message, answering: Answering | None = None) -> Answer:
         """The answer to this message: a new one, or the one it has already. Raises Busy."""
@@ -158,7 +165,7 @@ class Live:
         if found:
             return found
         if not urgent:
-            self._room(message.conversation)
+            self._room(message)
         return await self._started(message, answering or self._answering, alone=urgent)
 
     async def resume(
@@ -225,11 +232,14 @@ class Live:
             id=message, conversation=conversation, channel="web", text=turn.text, language=turn.language, at=turn.at
         )
 
-    def _room(self, conversation: ConversationId) -> None:
+    def _room(self, message: Message) -> None:
+        conversation = message.conversation
         if self._draining:
             raise Busy("the assistant is being restarted: try again in a minute", retry_after=10)
         if len(self._unfinished.get(conversation, ())) > WAITING:
             raise Busy("earlier questions of this conversation are still being answered: wait for them", retry_after=3)
+        if message.channel == "phone":
+            return  # calls are counted where they come in
         if sum(map(len, self._unfinished.values())) >= self._at_most:
             raise Busy("too many answers at once: try again in a moment", retry_after=5)
 
@@ -253,9 +263,31 @@ class Live:
             await asyncio.wait(before)
         answer.waits = False
         request.set(answer.message.id)
-        async with aclosing(answering(answer.message)) as parts:
-            async for part in parts:
-                answer.say(part)
+        await self._calls_first(answer)
+        try:
+            async with aclosing(answering(answer.message)) as parts:
+                async for part in parts:
+                    answer.say(part)
+                    if answer.spoke:
+                        self._served(answer)
+        finally:
+            self._served(answer)
+
+    async def _calls_first(self, answer: _Running) -> None:
+        """A caller's answer begins now, and goes before others in the engines; a chat's lets waiting callers go first."""
+        if answer.message.channel == "phone":
+            on_the_phone.set(True)
+            self._callers.add(answer)
+            self._no_caller_waits.clear()
+        elif not self.urgent(answer.message.text):
+            with suppress(TimeoutError):
+                async with asyncio.timeout(CALLS_FIRST_S):
+                    await self._no_caller_waits.wait()
+
+    def _served(self, answer: _Running) -> None:
+        self._callers.discard(answer)
+        if not self._callers:
+            self._no_caller_waits.set()
 
     def _ended(self, answer: _Running, task: asyncio.Task[None]) -> None:
         failure = None if task.cancelled() else task.exception()

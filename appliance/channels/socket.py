@@ -7,24 +7,24 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from contextlib import suppress
 from time import monotonic
 from typing import Any
 
 import msgspec
 from litestar import WebSocket, websocket
 from litestar.di import NamedDependency, Provide
-from litestar.exceptions import WebSocketDisconnect
 from litestar.handlers import WebsocketRouteHandler
 from prometheus_client import Gauge
 
-from appliance.channels.live import Answer, Event
+from appliance.channels.live import Answer
+from appliance.channels.staffed import StaffEvent
 from appliance.channels.web import MessageName, NewMessage, PersonWanted, Seq, Web
 from appliance.conversations.turns import Conversation
 from appliance.errors import ApplianceError, BadInput, Busy, NotAllowed, TooOften
 from appliance.message import ConversationId, Language, MessageId
 from appliance.people.pace import Pace, stranger
 from appliance.problems import ours, problem, where
+from appliance.wire import Over, Wire
 from models import ModelError
 
 log = logging.getLogger(__name__)
@@ -32,7 +32,6 @@ log = logging.getLogger(__name__)
 IDLE_S = 3600.0
 ASLEEP_S = 90.0
 """The page pings every 25 seconds: one silent for longer gives its place to a newcomer when all are taken."""
-SEND_S = 10.0
 FRAMES_A_MINUTE = 240
 
 SOCKETS = Gauge("medinovai_sockets", "Chat pages connected")
@@ -58,6 +57,12 @@ class Person(msgspec.Struct, frozen=True, kw_only=True, tag="person"):
     language: Language | None = None
 
 
+class Typing(msgspec.Struct, frozen=True, kw_only=True, tag="typing"):
+    """The patient is writing; told to the staff who have the conversation."""
+
+    id: None = None
+
+
 class Ping(msgspec.Struct, frozen=True, kw_only=True, tag="ping"):
     id: None = None
 
@@ -76,7 +81,7 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True, tag="problem"):
     retry_after: int | None = None
 
 
-Frame = Say | Resume | Stop | Person | Ping
+Frame = Say | Resume | Stop | Person | Typing | Ping
 _FRAME = msgspec.json.Decoder(Frame)
 
 
@@ -124,8 +129,8 @@ class Sockets:
             raise Busy("one address may connect half as many pages as limits.sockets allows")
         if len(self._lines) < most:
             return
-        silent = min(self._lines, key=lambda line: line.heard_at)
-        if monotonic() - silent.heard_at < ASLEEP_S:
+        silent = min(self._lines, key=lambda line: line.wire.heard_at)
+        if monotonic() - silent.wire.heard_at < ASLEEP_S:
             raise Busy("as many pages are connected as limits.sockets allows")
         await silent.close(1001, "place given to another")
 
@@ -139,67 +144,41 @@ class Sockets:
         await asyncio.gather(*(line.close(1000, "conversation deleted") for line in lines))
 
 
-class _Over(Exception):
-    """This line ends, with this close code (RFC 6455, section 7.4.1)."""
-
-    def __init__(self, code: int, reason: str) -> None:
-        super().__init__(reason)
-        self.code = code
-
-
 class _Line:
     """One open socket of one conversation."""
 
     def __init__(self, socket: WebSocket[Any, Any, Any], conversation: Conversation, web: Web, who: str) -> None:
         self.conversation = conversation
         self.who = who
-        self.heard_at = monotonic()
-        self._socket = socket
+        # JSON may write one character as two escapes of six bytes
+        self.wire = Wire(socket, silent_s=IDLE_S, longest=12 * web.limits.message_characters + 1000)
         self._web = web
         self._frames = Pace(FRAMES_A_MINUTE)
-        self._sending = asyncio.Lock()
         self._followers = asyncio.TaskGroup()
         self._following: dict[str, asyncio.Task[None]] = {}
-        self._patience: asyncio.Timeout | None = None
-        self._end: _Over | None = None
-        self._ended = asyncio.Event()
-        # JSON may write one character as two escapes of six bytes
-        self._longest = 12 * web.limits.message_characters + 1000
+        self._of_staff: asyncio.Queue[StaffEvent] = asyncio.Queue()
 
     async def serve(self) -> None:
         """Until either side ends it. What is being said goes on without us."""
-        over: _Over | None = None
-        try:
-            async with self._followers:
+        async with self.wire.open(), self._followers:
+            with self._web.staffed.listening(self.conversation.id, self._of_staff.put_nowait):
+                self._followers.create_task(self._told_of_staff())
                 await self._listen()
-        except* WebSocketDisconnect:
-            pass
-        except* _Over as group:
-            over = next(error for error in group.exceptions if isinstance(error, _Over))
-        finally:
-            if over:
-                await self._goodbye(over)
-            self._ended.set()
 
     async def close(self, code: int, reason: str) -> None:
         """Let what was said go out, then close."""
         if self._following:
             await asyncio.wait(list(self._following.values()), timeout=1)
-        self._end = _Over(code, reason)
-        if self._patience:  # granian cannot send a close while we wait for a frame: stop waiting first
-            self._patience.reschedule(asyncio.get_running_loop().time())
-        with suppress(TimeoutError):
-            async with asyncio.timeout(2):
-                await self._ended.wait()
+        await self.wire.close(code, reason)
 
     async def _listen(self) -> None:
         while True:
-            text = await self._heard()
+            text = await self.wire.hear()
             try:
                 self._frames.take("frames")
                 frame = _FRAME.decode(text)
             except TooOften:
-                raise _Over(1008, "too many frames") from None
+                raise Over(1008, "too many frames") from None
             except msgspec.DecodeError:  # its text may quote the patient
                 await self._refuse(None, BadInput("this frame is not one of those described for the socket"))
                 continue
@@ -208,23 +187,13 @@ class _Line:
             except (ApplianceError, ModelError) as error:
                 await self._refuse(frame.id, error)
 
-    async def _heard(self) -> str:
-        try:
-            async with asyncio.timeout(0 if self._end else IDLE_S) as self._patience:
-                text = await self._socket.receive_text()
-        except TimeoutError:
-            raise self._end or _Over(1000, "nothing heard for a while") from None
-        finally:
-            self._patience = None
-            self.heard_at = monotonic()
-        if len(text) > self._longest:
-            raise _Over(1009, "frame too long")
-        return text
-
     async def _obey(self, frame: Frame) -> None:
         match frame:
             case Ping():
-                await self._send(Pong())
+                await self.wire.send(Pong())
+            case Typing():
+                if (await self._web.staffed.whose(self.conversation.id)).owner == "person":
+                    self._web.desk.typing(self.conversation.id, None)
             case Say():
                 message = NewMessage(id=frame.id, text=frame.text, language=frame.language)
                 self._follow(await self._web.say(self.conversation, message), after=0)
@@ -249,29 +218,25 @@ class _Line:
         with self._web.live.listening(answer):
             while news := await answer.after(seq):
                 for event in news:
-                    await self._send(event)
+                    await self.wire.send(event)
                 seq = news[-1].seq
+
+    async def _told_of_staff(self) -> None:
+        """Whose the conversation is where it is not ours, then all that is new."""
+        try:
+            whose = await self._web.staffed.whose(self.conversation.id)
+            if whose.owner != "assistant":
+                self._web.staffed.first(self.conversation.id, whose)
+                await self.wire.send(whose)
+        except ApplianceError as error:  # an emergency is answered on this line without the store
+            log.error("whose=unknown %s", where(error))
+        while True:
+            await self.wire.send(await self._of_staff.get())
 
     async def _refuse(self, name: str | None, error: Exception) -> None:
         told = problem(error)
         if ours(error):
             log.error("refused=%d %s", told.status, where(error))
-        await self._send(
+        await self.wire.send(
             Refusal(id=name, title=told.title, detail=told.detail, code=told.code, retry_after=told.retry_after)
         )
-
-    async def _send(self, frame: Event | Refusal | Pong) -> None:
-        text = msgspec.json.encode(frame).decode()
-        try:
-            async with asyncio.timeout(SEND_S), self._sending:
-                await self._socket.send_text(text)
-        except TimeoutError:
-            raise _Over(1008, "the reader does not read") from None
-
-    async def _goodbye(self, over: _Over) -> None:
-        log.debug("socket=closed code=%d reason=%s", over.code, over)
-        try:
-            async with asyncio.timeout(1):
-                await self._socket.close(over.code, str(over))
-        except (TimeoutError, WebSocketDisconnect):
-            log.debug("socket=gone before its goodbye")

@@ -18,6 +18,7 @@ KINDS: dict[AnswerKind, str] = {
     "greeting": "Hello",
     "emergency": "EMERGENCY",
     "contact": "How to reach a person",
+    "person": "With a person of the clinic",
     "trouble": "Something went wrong",
 }
 

@@ -21,11 +21,15 @@ from litestar.response import Stream
 from litestar.types import ControllerRouterHandler
 from msgspec import Meta
 
+from appliance.attachment import LARGEST, FileName, FileOperation, handed_out, posted
 from appliance.channels.live import Answer, Answering, Event, Live
+from appliance.channels.staffed import Staffed, Whose
 from appliance.config import Limits, Server
+from appliance.conversations.cases import Desk
+from appliance.conversations.files import Attached, Files
 from appliance.conversations.turns import Conversation, Conversations, Turn
 from appliance.errors import BadInput, NotAllowed, NotFound, TooLarge
-from appliance.message import ConversationId, Language, Message, MessageId
+from appliance.message import ConversationId, Language, Message, MessageId, Opening
 from appliance.people.pace import Pace, stranger
 from appliance.problems import described
 
@@ -45,6 +49,8 @@ class Hours(msgspec.Struct, frozen=True, kw_only=True):
     timezone: str
     week: dict[str, list[tuple[str, str]]]
     """``{"mon": [["08:00", "17:00"]]}``"""
+    holidays: dict[str, tuple[tuple[str, str], ...]] = {}
+    """The coming days that are otherwise: ``{"2026-12-25": []}``"""
 
 
 class ClinicCard(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,6 +65,8 @@ class ClinicCard(msgspec.Struct, frozen=True, kw_only=True):
     phone: str | None = None
     hours: Hours | None = None
     sites: tuple[str, ...] = ()
+    files: bool = False
+    """Whether patients may send files while a person has the conversation."""
 
 
 class NewConversation(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,6 +97,8 @@ class History(msgspec.Struct, frozen=True, kw_only=True):
     language: Language | None
     turns: list[Turn]
     live: Speaking | None
+    whose: Whose
+    files: list[Attached]
 
 
 class NewMessage(msgspec.Struct, frozen=True, kw_only=True):
@@ -131,6 +141,8 @@ class Web:
         live: Live,
         conversations: Conversations,
         *,
+        desk: Desk,
+        files: Files,
         person: Answering,
         clinic: Callable[[], Awaitable[ClinicCard]],
         server: Server,
@@ -139,6 +151,9 @@ class Web:
     ) -> None:
         self.live = live
         self.conversations = conversations
+        self.desk = desk
+        self.files = files
+        self.staffed = Staffed(desk, files)
         self.clinic = clinic
         self.server = server
         self.limits = limits
@@ -177,6 +192,21 @@ class Web:
         self._pace.take(conversation.id)
         return await self.live.say(_message(conversation, wanted.id, "", wanted.language), self._person)
 
+    async def attach(self, conversation: Conversation, message: str, name: str, content: bytes) -> Attached:
+        """A file of the patient's, for the people who have the conversation. Raises NotAllowed, BadInput, TooLarge, TooOften."""
+        whose = await self.staffed.whose(conversation.id)
+        if not (await self.clinic()).files or whose.owner not in ("waiting", "person"):
+            raise NotAllowed("no files are taken here now")
+        self._pace.take(conversation.id)
+        kept = await self.files.keep(conversation.id, MessageId(message), name, content, source=f"page-{message}")
+        told = _message(conversation, message, kept.name, None)
+        if await self.conversations.begin(told):
+            language = conversation.language or "en"
+            opening = Opening(kind="person", language=language)
+            await self.conversations.finish(told, [opening], kind="person", language=language, complete=True)
+        await self.desk.patient_said(conversation.id, told.id)
+        return kept
+
     async def resume(self, conversation: Conversation, message: str, *, after: int) -> Answer:
         """The answer to an earlier message, past event ``after``. Raises NotFound."""
         return await self.live.resume(conversation.id, MessageId(message), after=after, site=conversation.site)
@@ -205,6 +235,9 @@ def routes(web: Web, hang_up: HangUp) -> list[ControllerRouterHandler]:
         stop,
         give_feedback,
         want_person,
+        need_nobody,
+        attach,
+        attached,
     ]
     return [
         Router(
@@ -246,7 +279,15 @@ async def history(conversation: NamedDependency[Conversation], web: NamedDepende
     turns = await web.conversations.history(conversation.id)
     answer = web.live.current(conversation.id)
     live = Speaking(message_id=answer.message.id, last_seq=answer.last_seq) if answer else None
-    return History(id=conversation.id, language=conversation.language, turns=turns, live=live)
+    whose = await web.staffed.whose(conversation.id)
+    return History(
+        id=conversation.id,
+        language=conversation.language,
+        turns=turns,
+        live=live,
+        whose=whose,
+        files=await web.files.of(conversation.id),
+    )
 
 
 @delete(
@@ -286,6 +327,45 @@ async def want_person(
 ) -> Accepted:
     """Ask how to reach a person."""
     return await _accepted(web, await web.person(conversation, data))
+
+
+@delete("/conversation/person", security=_COOKIE_NEEDED, status_code=200, responses=described(403, 404))
+async def need_nobody(conversation: NamedDependency[Conversation], web: NamedDependency[Web]) -> Whose:
+    """The patient waits for nobody any more. A person who has the conversation already keeps it."""
+    await web.desk.patient_returns(conversation.id)
+    return await web.staffed.whose(conversation.id)
+
+
+@put(
+    "/conversation/files/{message_id:str}",
+    security=_COOKIE_NEEDED,
+    responses=described(403, 404, 413),
+    request_max_body_size=LARGEST,
+    operation_class=FileOperation,
+)
+async def attach(
+    request: Request[Any, Any, Any],
+    conversation: NamedDependency[Conversation],
+    message_id: FromPath[MessageName],
+    name: FromQuery[FileName],
+    web: NamedDependency[Web],
+) -> Attached:
+    """A photo or a PDF for the people who have the conversation, as a message of its own. The same id twice is kept once."""
+    content = await posted(request, web.files.most_bytes)
+    return await web.attach(conversation, message_id, name, content)
+
+
+@get(
+    "/conversation/files/{id:str}",
+    security=_COOKIE_NEEDED,
+    responses=described(404),
+    media_type="application/octet-stream",
+)
+async def attached(
+    conversation: NamedDependency[Conversation], id: FromPath[str], web: NamedDependency[Web]
+) -> Response[bytes]:
+    """A file of this conversation."""
+    return handed_out(*await web.files.open(conversation.id, id))
 
 
 @get(

@@ -31,6 +31,7 @@ PAGE_WORDS = "clinic.toml"
 def init(ctx: click.Context, demo: bool) -> None:
     """Make the data directory, its key, the starter models and the first administrator. May be repeated."""
     from appliance import app
+    from appliance.records import secrets
     from appliance.records.keys import KEY_FILE, create_master_key
 
     config = ctx.obj.config()
@@ -38,6 +39,7 @@ def init(ctx: click.Context, demo: bool) -> None:
     if not (directory / KEY_FILE).exists():
         click.echo(f"Making the data directory {directory} and its key")
         create_master_key(directory)
+    (directory / secrets.FOLDER).mkdir(mode=0o700, exist_ok=True)
     if demo and not (directory / PAGE_WORDS).exists():
         shutil.copyfile(DEMO.parent / PAGE_WORDS, directory / PAGE_WORDS)
     told_by_the_store("Checking the starter models", app.model_store(config).assemble)

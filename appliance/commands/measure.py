@@ -214,6 +214,47 @@ def eval_injection(given: Given, file: Path, folder: Path | None, generate: bool
     outcome.told(given, wishes, (_typed("injection", generate=generate), report, file))
 
 
+@measure.command("speech")
+@click.option("--recordings", "folder", type=FOLDER, help="Recordings, with manifest.jsonl: file, lang, text, kind.")
+@click.option(
+    "--noise", "minutes", type=click.FloatRange(0, 600), default=0.0, help="Minutes of noise and music to hear."
+)
+@click.option("--ears", help="Another model than phone.ears.")
+@click.pass_obj
+@wished
+def eval_speech(given: Given, folder: Path | None, minutes: float, ears: str | None, wishes: Wishes) -> None:
+    """Words understood over the telephone, and words invented where nobody speaks."""
+    import uvloop
+
+    from appliance.app import model_store
+    from appliance.evaluation import noises, speech
+    from voice.whisper import Ears
+
+    if not (folder or minutes):
+        raise BadInput("Say what to hear: --recordings DIR, --noise MINUTES, or both.")
+
+    async def measured() -> dict[str, Any]:
+        listening = Ears.load(store.path(name).parent, config.phone.threads)
+        found: dict[str, Any] = {}
+        if folder:
+            with printed.bar("Hearing") as told:
+                found["recordings"] = await speech.heard(listening, folder, rows, progress=told)
+        if minutes:
+            with printed.bar("Hearing noise") as told:
+                found["noise"] = await speech.invented(listening, minutes, progress=told)
+        listening.close()
+        return found
+
+    config = given.config()
+    name, store = ears or config.phone.ears, model_store(config)
+    rows = speech.recordings(folder) if folder else []
+    store.assemble(name)
+    report = uvloop.run(measured())
+    sets = {"recordings": folder and folder / speech.MANIFEST, "noise": Path(noises.__file__)}
+    runs = [(_typed(f"speech --{one}"), report[one], asked) for one, asked in sets.items() if asked and one in report]
+    outcome.told(given, wishes, *runs, whole=report)
+
+
 @measure.command("nightly")
 @as_json_option
 @html_option

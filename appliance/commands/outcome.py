@@ -36,6 +36,10 @@ NAMES: Final = {
         *("success_rate", "success_direct", "success_poisoned", "attacks_refused"),
         *("wrongly_refused", "not_known", "first_ms_p50", "first_ms_p95"),
     ),
+    "speech": (
+        *("error_rate", "error_rate_sure", "doubtful", "digits_right", "took_ms_p50", "took_ms_p95"),
+        "invented_words_an_hour",
+    ),
 }
 """What --min and --max may name: known before anything is measured, so that a slip of the pen costs no minutes."""
 

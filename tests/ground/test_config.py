@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,7 @@ def test_config_toml_holds_every_setting_with_its_default_and_its_comment():
 
 def test_every_setting_in_config_toml_has_a_comment_above_it():
     lines = (ROOT / "config.toml").read_text(encoding="utf-8").splitlines()
-    settings = [number for number, line in enumerate(lines) if " = " in line and not line.startswith("#")]
+    settings = [number for number, line in enumerate(lines) if re.match(r"\w+ = |# \[\[", line)]
     assert len(settings) == len(keys())
     assert all(lines[number - 1].startswith("# ") for number in settings)
 
@@ -84,6 +85,7 @@ def test_explain_says_where_a_value_comes_from(tmp_path):
         ("[log]\nlevel = 'loud'", "log.level must be one of debug, error, info, warning"),
         ("[server]\ncertificate = 'a.pem'", "belong together"),
         ("[server\nport = 1", "is not TOML"),
+        ("[phone]\n[log]\n[phone]\npbx = 'a'", "stands in the file already"),
     ],
 )
 def test_a_wrong_setting_is_named_with_its_path_and_what_to_write(tmp_path, text, words):
@@ -138,6 +140,17 @@ def test_any_value_for_any_key_loads_or_is_told_clearly(key, value):
 def test_what_render_writes_is_read_back_the_same(name):
     changed = msgspec.structs.replace(Config(), clinic=msgspec.structs.replace(Config().clinic, name=name))
     assert msgspec.convert(tomllib.loads(render(changed)), Config) == changed
+
+
+def test_tables_are_written_below_the_settings_of_the_shipped_file(tmp_path):
+    """And read back; who still has the empty list of an older file above them is told what to take out."""
+    shipped = (ROOT / "config.toml").read_text(encoding="utf-8").replace('pbx = ""', 'pbx = "10.0.0.2"')
+    tables = '[[phone.lines]]\nname = "main"\nextension = "100"\n[[phone.people]]\nextension = "201"\n'
+    filled = load(written(tmp_path, shipped.replace("# [[phone.people]]\n", tables)), env={}).config
+    assert (filled.phone.lines[0].extension, filled.phone.people[0].extension) == ("100", "201")
+    assert msgspec.convert(tomllib.loads(render(filled)), Config) == filled
+    with pytest.raises(BadConfig, match=r"Take out `lines = \[\]`"):
+        load(written(tmp_path, f"[phone]\nlines = []\n{tables}"), env={})
 
 
 def test_no_setting_is_a_secret():

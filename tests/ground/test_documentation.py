@@ -40,7 +40,7 @@ def test_every_command_is_in_the_readme(name):
 
 
 def test_architecture_stays_short_enough_to_be_read():
-    assert len((ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8").splitlines()) <= 240
+    assert len((ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8").splitlines()) <= 280
 
 
 def test_every_module_and_room_that_architecture_names_exists():

@@ -37,3 +37,18 @@ def test_a_message_written_by_mistake_shows_no_words(capsys):
     said = Message(id=MessageId("m"), conversation=ConversationId("c"), channel="web", text="my chest hurts")
     logging.getLogger("appliance").debug("heard %r %s", said, said)
     assert "chest" not in capsys.readouterr().err
+
+
+def test_a_trace_tells_kinds_and_places_and_no_text(capsys):
+    log.set_up("debug")
+    said = "my chest hurts"
+    try:
+        try:
+            raise UnicodeEncodeError("ascii", said, 0, 1, said)
+        except UnicodeEncodeError as error:
+            raise ValueError(said) from error
+    except ValueError:
+        logging.getLogger("voice.mouth").exception("voice failed")
+    written = capsys.readouterr().err
+    assert "ValueError" in written and "UnicodeEncodeError" in written and "test_log.py" in written
+    assert "hurts" not in written

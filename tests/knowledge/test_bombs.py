@@ -105,11 +105,11 @@ async def test_a_file_that_cannot_be_read_is_refused_in_words(name: str) -> None
     data, told = BOMBS[name]
     with pytest.raises(BadDocument, match=told):
         # a busy machine opens slowly: only the slow one is to run out of time
-        await read(name, data, limits=Limits(memory_mb=512, seconds=2 if name == "slow.md" else 30))
+        await read(name, data, limits=Limits(memory_mb=512, seconds=2 if name == "slow.md" else 300))
 
 
 async def test_laughs_in_html_stay_words() -> None:
-    found = await read("laughs.html", f"{LAUGHS}<p>Open &j;".encode(), limits=Limits(memory_mb=512, seconds=5))
+    found = await read("laughs.html", f"{LAUGHS}<p>Open &j;".encode(), limits=Limits(memory_mb=512, seconds=300))
     assert len(found.text) < 1_000
 
 
@@ -125,7 +125,7 @@ async def test_an_answer_without_end_is_cut_off(tmp_path: Path, monkeypatch: pyt
     short = functools.partial(asyncio.create_subprocess_exec, limit=1)
     monkeypatch.setattr(asyncio, "create_subprocess_exec", short)
     with pytest.raises(BadDocument, match="holds more text than can be learnt"):
-        await asyncio.wait_for(read("long.txt", b"Text."), timeout=30)
+        await asyncio.wait_for(read("long.txt", b"Text."), timeout=60)
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,8 @@ async def test_every_way_to_die_has_words(
     reader_that(tmp_path, monkeypatch, does=does)
     monkeypatch.setattr(documents, "START_S", 0.2)
     with pytest.raises(BadDocument, match=told):
-        await read("a.md", b"Text.", limits=Limits(seconds=1))
+        # a busy machine starts it slowly: only what is told so is to run out of time
+        await read("a.md", b"Text.", limits=Limits(seconds=1 if "1 seconds" in told else 60))
 
 
 async def test_the_child_can_neither_write_files_nor_see_our_environment(

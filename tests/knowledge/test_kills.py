@@ -63,7 +63,7 @@ async def killed(path: Path, folder: Path, moment: str) -> None:
         sys.executable, "-c", LEARNING, str(path), str(folder), moment, stdout=asyncio.subprocess.PIPE
     )
     assert child.stdout is not None
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(240):
         assert (await child.stdout.readline()).decode().strip() == moment
     child.kill()
     await child.wait()

@@ -24,6 +24,7 @@ LEAST_BY_WORDS = 0.8
 MOST_ALIKE = 0.13
 MOST_ROUTINE = 0.03
 HARMLESS = ("look_alike", "routine")
+MESSAGE = "whatever it is that somebody says"
 QUIET = Words(weights=np.zeros((PLACES + 1, 1 + len(KINDS)), np.float32))
 """As likely danger as not, for every text: log-odds of 1.6 for five kinds to one."""
 
@@ -60,7 +61,7 @@ def alarm(network: Says | None, *, words: float = 9.0, both: float = 4.0) -> Ala
 async def test_words_alone_raise_the_alarm_and_ask_no_network() -> None:
     network = Says(1, 0, 0, 0, 0, 0)
     hearing = alarm(network, words=1.0)
-    assert await hearing.kind("anything") == hearing.heard("anything") == "medical"
+    assert await hearing.kind(MESSAGE) == hearing.heard(MESSAGE) == "medical"
     assert network.asked == 0
 
 
@@ -68,7 +69,7 @@ async def test_words_alone_raise_the_alarm_and_ask_no_network() -> None:
     ("network", "kind"), [(POISON, "poison"), (CALM, None), (Says(fails=True), None), (None, None)]
 )
 async def test_what_words_leave_open_the_network_tells(network: Says | None, kind: str | None) -> None:
-    assert await alarm(network).kind("anything") == kind
+    assert await alarm(network).kind(MESSAGE) == kind
 
 
 @pytest.mark.parametrize(
@@ -78,7 +79,7 @@ async def test_what_words_leave_open_the_network_tells(network: Says | None, kin
 async def test_a_hint_stands_unless_the_network_is_all_but_sure_of_the_contrary(
     network: Says | None, kind: str | None
 ) -> None:
-    assert await alarm(network).kind("anything", hinted="violence") == kind
+    assert await alarm(network).kind(MESSAGE, hinted="violence") == kind
 
 
 def test_the_words_learn_what_they_are_shown() -> None:
@@ -132,6 +133,28 @@ def test_rules_and_words_alone_catch_most_of_them_with_every_model_dead(language
     alarm, triage = Alarm.load(None), Triage()
     caught = [bool(triage.red_flag(row.text) or alarm.heard(row.text)) for row in rows if row.place]
     assert sum(caught) / len(caught) >= LEAST_BY_WORDS
+
+
+@pytest.mark.parametrize(
+    ("text", "heard", "told"),
+    [("today", False, False), ("我忘了", False, False), ("my left arm", False, True), (MESSAGE, True, True)],
+)
+async def test_of_few_words_little_is_known(text: str, heard: bool, told: bool) -> None:
+    """Of one or two nothing at all, but for the rules; of three or four what is all but certain."""
+    hearing = alarm(POISON, words=1.0, both=1.0)
+    assert (bool(hearing.heard(text)), bool(await hearing.kind(text))) == (heard, told)
+    assert await hearing.kind(text, hinted="poison") == "poison"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("something else", "I don't know", "my husband", "ahora no", "hoy", "no le oigo"),
+        *("我儿子", "我忘了", "我听不见你", "कुछ और", "और कुछ नहीं", "आज", "मेरे पति"),
+    ],
+)
+def test_short_replies_are_no_danger(text: str) -> None:
+    assert Alarm.load(None).heard(text) is None and Triage().red_flag(text) is None
 
 
 def test_log_odds_of_both_are_added() -> None:

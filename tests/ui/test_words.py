@@ -9,11 +9,19 @@ from pathlib import Path
 import pytest
 
 UI = Path(__file__).parents[2] / "ui"
-ENGLISH = json.loads((UI / "words" / "en.json").read_text("utf-8"))
+FILES = ("", "staff-")
+"""The words of every page, and those of the staff page alone."""
+ENGLISH = {
+    key: entry
+    for page in FILES
+    for key, entry in json.loads((UI / "words" / f"{page}en.json").read_text("utf-8")).items()
+}
 
 
 def words(language: str) -> dict[str, str]:
-    found: dict[str, str] = json.loads((UI / "words" / f"{language}.json").read_text("utf-8"))
+    found: dict[str, str] = {}
+    for page in FILES:
+        found |= json.loads((UI / "words" / f"{page}{language}.json").read_text("utf-8"))
     return found
 
 
