@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
+from appliance.channels.mattermost.socket import Event
 from appliance.conversations.rooms import Room
 from appliance.message import MessageId
-from tests.mattermost.box import PAGE, Box
+from tests.mattermost.box import PAGE, Box, box
 from tests.twins.mattermost import Mattermost, eventually
 
 PDF = b"%PDF-1.7 a form"
@@ -44,6 +46,35 @@ async def test_words_go_both_ways_once_and_in_order(clinic: Box, twin: Mattermos
     assert [one for one in clinic.texts(channel) if "My tooth hurts" in one] == [
         "The patient writes:\n> My tooth hurts"
     ]
+
+
+@pytest.mark.parametrize("rooms", ["channels", "threads"])
+async def test_words_that_come_before_the_room_is_known_are_heard(
+    tmp_path: Path, twin: Mattermost, url: str, rooms: str
+) -> None:
+    """The case stands there already, and whoever is quick answers while that is still being written down here."""
+    async with box(tmp_path, twin, url, rooms=rooms, running=False) as clinic:
+        clinic.rooms._poll_s = 3600  # nothing else looks
+        happened, placed = clinic.rooms.happened, clinic.book.placed
+        listening, passed = asyncio.Event(), asyncio.Event()
+
+        async def hears(event: Event) -> None:
+            await happened(event)
+            if event.event == "hello":
+                listening.set()
+            elif event.event == "posted" and "I am here." in str(event.data):
+                passed.set()
+
+        async def slowly(case: int, *, channel: str, root: str | None, heard: int) -> Room:
+            if root:
+                twin.write(clinic.ana, channel, "I am here.", root=root if rooms == "threads" else "")
+                await passed.wait()
+            return await placed(case, channel=channel, root=root, heard=heard)
+
+        clinic.rooms.happened, clinic.book.placed = hears, slowly  # type: ignore[method-assign]  # to be there in that moment
+        async with clinic.running():
+            await listening.wait()
+            await clinic.until_said(await clinic.waiting(), "I am here.")
 
 
 async def test_changes_and_deletions_are_reflected(clinic: Box, twin: Mattermost) -> None:

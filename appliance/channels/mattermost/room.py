@@ -222,6 +222,8 @@ class Rooms:
         if room is None or room.root is None:  # begun: staff may see it already, and have closed the case
             room = await self._made(case, room)
         if not room.left_at:
+            if case.id not in self._open:
+                self._look_soon(_channel(room))  # whoever was quick has written before we listened to this room
             self._open[case.id] = room
         return room
 
@@ -230,7 +232,7 @@ class Rooms:
         room = before or await self._book.begin(case.id, case.conversation, _new_name(case.id))
         if room.channel is None:
             channel = await self._channel(case, room)
-            room = await self._book.placed(case.id, channel=channel.id, root=None, heard=channel.create_at)
+            room = await self._book.placed(case.id, channel=channel.id, root=None, heard=self._new_since(channel))
         called = await self.crew.called(case.level) if case.open else {}
         await self.crew.join(_channel(room), called.values())
         draft = self.wording.case(case, tuple(called), await self._tokens(case), self._url)
@@ -242,6 +244,12 @@ class Rooms:
             return await self.desk_channel()
         team = await self.team()
         return await self._mattermost.make_channel(team.id, room.name, self.wording.shown(case))
+
+    def _new_since(self, channel: Channel) -> int:
+        """From when on something may have been written to a case that is placed now: the threads' channel may be years old."""
+        if self._settings.rooms == "channels":
+            return channel.create_at
+        return max(channel.create_at, int(time.time() * 1000) - UNKNOWN_MS)
 
     async def team(self) -> Team:
         self._team = self._team or await self._mattermost.team(self._settings.team)
