@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, BrowserContext, Page, ViewportSize, async_playwright
+from playwright.async_api import Browser, BrowserContext, Page, ViewportSize, async_playwright, expect
 
 import appliance
 
@@ -24,6 +24,8 @@ ARGUMENTS = [
     *("--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),  # nothing calls home
 ]
+PATIENCE_MS = 60_000
+"""For what is to come, on a machine that may be busy."""
 LOCALES = {"en": "en-US", "es": "es-US", "zh": "zh-CN", "hi": "hi-IN"}
 DOCUMENTS = Path(appliance.__file__).parent / "demo" / "documents"
 LEARNT = ["hours-main-street.html", "contact.md", "fees.md", "pharmacy-and-refills.md"]
@@ -124,6 +126,7 @@ async def _medinovai(data: Path, *words: str, stdout: int = asyncio.subprocess.D
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def browser() -> AsyncIterator[Browser]:
+    expect.set_options(timeout=PATIENCE_MS)
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         yield browser
@@ -142,7 +145,7 @@ async def open_page(browser: Browser, appliance_url: str) -> AsyncIterator[OpenP
             base_url=appliance_url, locale=LOCALES[language], viewport=size, reduced_motion="reduce", **settings
         )
         contexts.append(context)
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(PATIENCE_MS)
         page = await context.new_page()
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.on("console", lambda said: errors.append(said.text) if "Content Security Policy" in said.text else None)

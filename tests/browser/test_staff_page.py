@@ -25,7 +25,7 @@ from appliance.conversations.turns import Conversations
 from appliance.message import Message, MessageId
 from appliance.records.database import Database
 from appliance.records.keys import derive, master_key
-from tests.browser.conftest import LOCALES, served, typed
+from tests.browser.conftest import LOCALES, PATIENCE_MS, served, typed
 from tests.browser.test_everybody_can_use_it import AXE, small_targets
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -57,7 +57,7 @@ class Clinic:
             **given,
         )
         self._contexts.append(context)
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(PATIENCE_MS)
         page = await context.new_page()
         page.on("pageerror", lambda error: self.errors.append(str(error)))
         page.on("console", lambda told: self.errors.append(told.text) if "Security Policy" in told.text else None)
@@ -252,7 +252,7 @@ async def voice_message(clinic: Clinic, **given: Any) -> Page:
     await clinic.voice_message(NOT_UNDERSTOOD)
     maria = await clinic.maria(**given)
     await maria.locator("staff-queue ul.open .item").first.click()
-    await maria.locator(".recording audio").wait_for(timeout=60_000)
+    await maria.locator(".recording audio").wait_for()
     return maria
 
 
@@ -267,7 +267,7 @@ async def test_a_voice_message_is_heard_where_it_was_said_by_keyboard_too(clinic
         await maria.screenshot(path=Path(folder) / f"recording-{width}.png")
     await player.focus()
     await maria.keyboard.press("Space")
-    await expect(player).to_have_js_property("ended", True, timeout=60_000)
+    await expect(player).to_have_js_property("ended", True)
     await expect(player).to_have_js_property("duration", 3)
     await expect(maria.locator(".recording .state")).to_be_empty()
 
@@ -280,9 +280,9 @@ async def test_what_happens_meanwhile_takes_neither_the_sound_nor_the_focus_away
     number = (await maria.locator(".case-title").inner_text()).rpartition(" ")[2]
     accept = f"{clinic.url}/api/staff/cases/{number}/accept"
     assert (await maria.request.post(accept, data={}, headers={"origin": clinic.url})).ok
-    await expect(maria.locator(".whose")).to_contain_text("You have it", timeout=60_000)
+    await expect(maria.locator(".whose")).to_contain_text("You have it")
     assert await player.evaluate("(player, played) => player === played && player === document.activeElement", played)
-    await expect(player).to_have_js_property("ended", True, timeout=60_000)
+    await expect(player).to_have_js_property("ended", True)
 
 
 async def test_a_recording_that_is_gone_is_said_to_be(clinic: Clinic) -> None:
@@ -291,7 +291,7 @@ async def test_a_recording_that_is_gone_is_said_to_be(clinic: Clinic) -> None:
     for file in (clinic.data / FOLDER).iterdir():
         file.unlink()
     await maria.locator(".recording audio").evaluate("(player) => void player.play().catch(() => undefined)")
-    await expect(maria.get_by_role("status").filter(has_text="No se puede reproducir")).to_be_visible(timeout=60_000)
+    await expect(maria.get_by_role("status").filter(has_text="No se puede reproducir")).to_be_visible()
 
 
 async def clinic_signs_out(page: Page) -> None:
@@ -383,7 +383,7 @@ async def test_what_staff_said_while_the_patients_page_was_away_is_there_when_it
     await expect(maria.locator(".of-staff")).to_have_count(1)
     await patient.context.set_offline(False)
     await patient.evaluate("dispatchEvent(new Event('online'))")
-    await expect(patient.locator("staff-turn")).to_contain_text("While you were away", timeout=30_000)
+    await expect(patient.locator("staff-turn")).to_contain_text("While you were away")
 
 
 async def test_the_page_opens_without_the_clinic_and_keeps_nothing_of_a_patient(clinic: Clinic) -> None:

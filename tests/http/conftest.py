@@ -85,6 +85,6 @@ async def browser(house: House) -> AsyncIterator[httpx.AsyncClient]:
         base_url=house.origin,
         headers={"origin": house.origin},
         verify=False,  # noqa: S501 - a self-made certificate
-        timeout=20,
+        timeout=60,
     ) as client:
         yield client

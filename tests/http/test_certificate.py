@@ -110,6 +110,6 @@ class TestServed:
         old.set_ciphers("DEFAULT:@SECLEVEL=0")
         with pytest.deprecated_call():
             old.minimum_version = old.maximum_version = ssl.TLSVersion.TLSv1_1
-        async with httpx.AsyncClient(verify=old) as client:
+        async with httpx.AsyncClient(verify=old, timeout=60) as client:
             with pytest.raises(httpx.ConnectError):
                 await client.get(house.origin)

@@ -47,7 +47,7 @@ async def test_a_file_of_staff_is_a_word_that_the_patient_sees_at_once_and_opens
         assert (await hear(line))["owner"] == "waiting"
         told = await sent(maria, f"/api/staff/cases/{case}/files/{uuid4()}", PDF)
         assert told.status_code == 200 and told.json()["text"] == "form.pdf"
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while (event := await hear(line))["type"] != "staff":
                 pass
     (file,) = event["files"]

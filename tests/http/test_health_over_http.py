@@ -50,7 +50,7 @@ class TestBeyondThisMachine:
     ):
         house.components.append(Component(name="documents", state="warning", words="secret.pdf could not be read"))
         monkeypatch.setattr("appliance.api.health.LOOPBACK", ())
-        async with httpx.AsyncClient(base_url=house.origin) as stranger:
+        async with httpx.AsyncClient(base_url=house.origin, timeout=60) as stranger:
             assert (await stranger.get("/metrics")).status_code == 401
             token = await house.admins.create("mei")
             told = await stranger.get("/metrics", headers={"authorization": f"Bearer {token}"})

@@ -173,7 +173,7 @@ async def test_an_answer_is_closed_when_its_last_listener_leaves_however_long_he
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.1):
                 await answer.after(1)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await answer.after(1)
     assert answer.ended
 

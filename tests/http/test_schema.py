@@ -60,7 +60,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]
 def cookie(house: tuple[str, str]) -> str:
     origin, _ = house
     transport = httpx.HTTPTransport(retries=5)  # the token is printed a moment before the first connection is taken
-    with httpx.Client(base_url=origin, headers={"origin": origin}, transport=transport) as page:
+    with httpx.Client(base_url=origin, headers={"origin": origin}, transport=transport, timeout=60) as page:
         return page.post("/api/conversations", json={}).cookies["conversation"]
 
 

@@ -30,7 +30,7 @@ def cheap_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def page(house: House) -> httpx.AsyncClient:
-    return httpx.AsyncClient(base_url=house.origin, headers={"origin": house.origin}, timeout=20)
+    return httpx.AsyncClient(base_url=house.origin, headers={"origin": house.origin}, timeout=60)
 
 
 async def signed_in(house: House, client: httpx.AsyncClient, name: str = "maria") -> None:
@@ -108,7 +108,7 @@ async def test_only_our_own_page_may_sign_in_or_act(house: House, maria: httpx.A
     evil = {"origin": "https://evil.example"}
     assert (await maria.post("/api/staff/session", json={}, headers=evil)).status_code == 403
     assert (await maria.post(f"/api/staff/cases/{case.id}/resolve", headers=evil)).status_code == 403
-    async with httpx.AsyncClient(base_url=house.origin, cookies=maria.cookies) as without_origin:
+    async with httpx.AsyncClient(base_url=house.origin, cookies=maria.cookies, timeout=60) as without_origin:
         assert (await without_origin.post(f"/api/staff/cases/{case.id}/resolve")).status_code == 403
     assert (await house.desk.case(case.id)).open
 
@@ -197,7 +197,7 @@ def line(house: House, client: httpx.AsyncClient, origin: str | None = None) -> 
 
 
 async def heard(socket: ClientConnection) -> Any:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         return msgspec.json.decode(await socket.recv())
 
 

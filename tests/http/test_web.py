@@ -35,7 +35,7 @@ async def tell(line: ClientConnection, **frame: Any) -> None:
 
 
 async def hear(line: ClientConnection) -> dict[str, Any]:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         return dict(msgspec.json.decode(await line.recv()))
 
 
@@ -415,7 +415,7 @@ STRANGE: tuple[dict[str, str], ...] = (
 async def test_a_foreign_page_changes_nothing(house: House, browser: httpx.AsyncClient):
     await opened(browser)
     cookies = dict(browser.cookies)
-    async with httpx.AsyncClient(base_url=house.origin, cookies=cookies) as stranger:
+    async with httpx.AsyncClient(base_url=house.origin, cookies=cookies, timeout=60) as stranger:
         for headers in STRANGE:
             for method, path, body in (
                 ("POST", "/api/conversations", {}),
@@ -426,14 +426,16 @@ async def test_a_foreign_page_changes_nothing(house: House, browser: httpx.Async
             ):
                 reply = await stranger.request(method, path, json=body, headers=headers)
                 assert (reply.status_code, reply.json()["code"]) == (403, "not_allowed"), (path, headers)
-    async with httpx.AsyncClient(base_url=house.origin) as program:  # no browser, and no cookie to be misused
+    async with httpx.AsyncClient(
+        base_url=house.origin, timeout=60
+    ) as program:  # no browser, and no cookie to be misused
         assert (await program.post("/api/conversations", json={})).status_code == 201
     assert (await browser.get("/api/conversation")).json()["turns"] == []
 
 
 async def test_a_page_of_ours_is_known_by_origin_or_by_fetch_metadata(house: House, browser: httpx.AsyncClient):
     await opened(browser)
-    async with httpx.AsyncClient(base_url=house.origin, cookies=dict(browser.cookies)) as page:
+    async with httpx.AsyncClient(base_url=house.origin, cookies=dict(browser.cookies), timeout=60) as page:
         same = {"sec-fetch-site": "same-origin"}
         reply = await page.put("/api/conversation/language", json={"language": "es"}, headers=same)
         assert reply.status_code == 204
@@ -545,7 +547,7 @@ async def test_a_patients_typing_is_told_only_to_a_person_who_has_the_conversati
         await house.desk.say(id, maria, "Hello.", id=MessageId(str(uuid4())), via="page")
         await hear(line)
         await line.send('{"type": "typing"}')
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             told = [await anext(news)]
             while told[-1].what != "typing":
                 told.append(await anext(news))

@@ -71,7 +71,7 @@ class Box:
 
     async def health(self, name: str) -> str:
         """How a part of it says it is."""
-        async with httpx.AsyncClient() as client:
+        async with httpx.AsyncClient(timeout=60) as client:
             told = (await client.get(f"http://127.0.0.1:{self.port}/health")).json()
         return next(str(one["words"]) for one in told["components"] if one["name"] == name)
 

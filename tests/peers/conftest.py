@@ -37,7 +37,7 @@ class Desk:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def call(self, number: int = 1, *, seconds: float = 10) -> SipCall:
+    async def call(self, number: int = 1, *, seconds: float = 60) -> SipCall:
         """The nth call, answered."""
         async with asyncio.timeout(seconds):
             while len(self.calls) < number:
@@ -48,7 +48,7 @@ class Desk:
                 await asyncio.sleep(0.01)
         return call
 
-    async def registered(self, *, line: int = 0, seconds: float = 10) -> None:
+    async def registered(self, *, line: int = 0, seconds: float = 60) -> None:
         async with asyncio.timeout(seconds):
             while not self.telephone.lines()[line].registered:
                 await asyncio.sleep(0.02)

@@ -79,7 +79,7 @@ class Leg:
         """Until the other side, which has spoken since then, has been silent for so long; when it became so."""
         return await self._until(lambda: self._quiet_at(since, for_s), seconds)
 
-    async def over(self, *, seconds: float = 30) -> str:
+    async def over(self, *, seconds: float = 60) -> str:
         async with asyncio.timeout(seconds):
             await self.ended.wait()
         return self.why

@@ -27,7 +27,7 @@ async def kamailio(folder: Path, port: int, *, certificate: Path | None = None) 
 
 
 async def _listening(port: int, *, tcp: bool) -> None:
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         while tcp:
             try:
                 _, writer = await asyncio.open_connection("127.0.0.1", port)

@@ -32,7 +32,7 @@ class Phone:
         self._writer.write(f"{len(words)}:{words},".encode())
 
     async def sees(
-        self, kind: str, *, times: int = 1, seconds: float = 10, which: Callable[[Event], bool] = lambda _: True
+        self, kind: str, *, times: int = 1, seconds: float = 60, which: Callable[[Event], bool] = lambda _: True
     ) -> Event:
         """Until such an event is there, or came so many times: the last of them."""
         async with asyncio.timeout(seconds):
@@ -89,13 +89,13 @@ async def phone(
 
 async def _registered(folder: Path) -> None:
     """Its file, not its events: they come before one can listen."""
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         while "200 OK" not in (folder / "said.txt").read_text(errors="replace"):
             await asyncio.sleep(0.05)
 
 
 async def _reached(port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while True:
             try:
                 return await asyncio.open_connection("127.0.0.1", port)

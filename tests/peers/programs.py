@@ -56,13 +56,13 @@ async def running(*command: str, folder: Path) -> AsyncIterator[asyncio.subproce
         if process.returncode is None:
             process.terminate()
             try:
-                await asyncio.wait_for(process.wait(), 5)
+                await asyncio.wait_for(process.wait(), 20)
             except TimeoutError:
                 process.kill()
                 await process.wait()
 
 
-async def said(folder: Path, words: str, *, seconds: float = 10) -> None:
+async def said(folder: Path, words: str, *, seconds: float = 60) -> None:
     """Until the program has said these words."""
     async with asyncio.timeout(seconds):
         while words not in (folder / "said.txt").read_text(errors="replace"):

@@ -48,7 +48,7 @@ async def sipp(
         yield process
 
 
-async def ends_well(process: asyncio.subprocess.Process, folder: Path, *, seconds: float = 20) -> None:
+async def ends_well(process: asyncio.subprocess.Process, folder: Path, *, seconds: float = 60) -> None:
     """The scenario was gone through to its end."""
     code = await asyncio.wait_for(process.wait(), seconds)
     errors = folder / "errors.txt"

@@ -45,7 +45,7 @@ class Sound:
 
     async def peer(self) -> None:
         """Until the far end has sent something: then we know where it is."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while self._peer is None:
                 await asyncio.sleep(0.02)
 

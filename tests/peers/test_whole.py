@@ -58,7 +58,7 @@ class Stage:
 
     async def last_call(self) -> dict[str, Any]:
         """All that the box knows of the newest call, once it is over: turns, events, recordings beside the call itself."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(120):
             while (last := json.loads(await self.box.typed("calls", "list", "--json"))[0])["outcome"] == "running":
                 await asyncio.sleep(0.5)
         told: dict[str, Any] = json.loads(await self.box.typed("calls", "show", str(last["id"]), "--json"))
@@ -238,7 +238,7 @@ async def _answered(caller: Handset) -> Leg:
 
 async def _settled(box: Box) -> dict[str, int]:
     """When the last calls have been recorded."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(120):
         while ", 0 calls" not in await box.health("phone"):
             await asyncio.sleep(0.2)
     return dict(box.held())

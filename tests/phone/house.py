@@ -317,7 +317,7 @@ class House:
         """A call from ring to end."""
         one = call or FakeCall()
         self.script = script
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await self.door.take(cast(Any, one))
         return one, self.talks[-1]
 

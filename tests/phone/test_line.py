@@ -84,7 +84,7 @@ class Rig:
 
     async def opened(self) -> asyncio.Task[None]:
         task = asyncio.create_task(self.line.run())
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while "A signed answer." not in self.mouth.prepared:  # noqa: ASYNC110 - the twin tells nobody
                 await asyncio.sleep(0.01)
         return task
@@ -105,7 +105,7 @@ async def test_without_its_models_the_phone_stays_closed_and_says_what_to_do(rin
     rig = Rig(await ringing())
     rig.missing = ModelMissing("Run: medinovai models pull phone")
     running = asyncio.create_task(rig.line.run())
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while "models pull phone" not in rig.line.state().words:  # noqa: ASYNC110 - a state tells nobody
             await asyncio.sleep(0.01)
     assert not rig.line.state().well and rig.telephones == []

@@ -64,7 +64,7 @@ async def test_while_a_caller_waits_for_the_first_words_chats_begin_nothing(data
     await rig.say("chat", "web")
     assert rig.assistant.asked == ["call"]
     rig.assistant.let.set()
-    await rig.live.drain(2)
+    await rig.live.drain(60)
     assert rig.assistant.asked == ["call", "chat"]
 
 
@@ -74,7 +74,7 @@ async def test_an_emergency_in_a_chat_waits_for_no_call(database: Database) -> N
     await rig.say("urgent", "web")
     assert rig.assistant.asked == ["call", "urgent"]
     rig.assistant.let.set()
-    await rig.live.drain(2)
+    await rig.live.drain(60)
 
 
 async def test_calls_do_not_wait_for_calls(database: Database) -> None:
@@ -83,7 +83,7 @@ async def test_calls_do_not_wait_for_calls(database: Database) -> None:
     await rig.say("two", "phone")
     assert rig.assistant.asked == ["one", "two"]
     rig.assistant.let.set()
-    await rig.live.drain(2)
+    await rig.live.drain(60)
 
 
 async def test_a_chat_waits_only_so_long(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -91,11 +91,11 @@ async def test_a_chat_waits_only_so_long(database: Database, monkeypatch: pytest
     rig = Rig(database)
     await rig.say("call", "phone")
     await rig.say("chat", "web")
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(60):
         while "chat" not in rig.assistant.asked:  # noqa: ASYNC110 - the twin tells nobody
             await asyncio.sleep(0.01)
     rig.assistant.let.set()
-    await rig.live.drain(2)
+    await rig.live.drain(60)
 
 
 async def test_a_house_full_of_chats_still_answers_calls(database: Database) -> None:
@@ -106,18 +106,18 @@ async def test_a_house_full_of_chats_still_answers_calls(database: Database) -> 
     await rig.say("another call", "phone")
     assert rig.assistant.asked == ["call", "another call"]
     rig.assistant.let.set()
-    await rig.live.drain(2)
+    await rig.live.drain(60)
 
 
 async def test_only_a_callers_questions_go_first_in_the_engines(database: Database) -> None:
     rig = Rig(database)
     rig.assistant.let.set()
     await rig.say("call", "phone")
-    await rig.live.drain(2)
+    await rig.live.drain(60)
     rig = Rig(database)
     await rig.say("chat", "web")
     assert rig.assistant.on_the_phone == {"chat": False}
-    await rig.live.drain(2)
+    await rig.live.drain(60)
     assert not on_the_phone.get()
 
 

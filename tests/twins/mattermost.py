@@ -687,7 +687,7 @@ def _is_id(part: str) -> bool:
     return len(part) == 26 and part.isalnum()
 
 
-async def eventually(work: Callable[[], Awaitable[bool]], seconds: float = 60.0) -> None:
+async def eventually(work: Callable[[], Awaitable[bool]], seconds: float = 120.0) -> None:
     """Until it is true."""
     async with asyncio.timeout(seconds):
         while not await work():  # noqa: ASYNC110 - it looks at two servers from outside

@@ -135,7 +135,7 @@ async def test_who_waits_for_the_next_clause_is_let_go_when_another_stops_it(mou
     await begun(tone)
     await saying.aclose()
     tone.go.set()
-    assert await asyncio.wait_for(waiting, 5) == []
+    assert await asyncio.wait_for(waiting, 60) == []
 
 
 async def test_the_call_whose_audio_runs_out_first_comes_first(mouth: Mouth, tone: Tone):
