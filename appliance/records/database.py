@@ -124,7 +124,7 @@ class Database:
         connection = self._idle.get()
         try:
             with _in_plain_words(self.path), _transaction(connection, "BEGIN"):
-                return work(connection)
+                return _at_home(work(connection))
         finally:
             self._idle.put(connection)
 
@@ -133,7 +133,7 @@ class Database:
             if monotonic() - asked > LOCK_WAIT_S:
                 raise Busy(f"{self.path}: too many writes are waiting; try again")
             with _in_plain_words(self.path), _transaction(self._writer, "BEGIN IMMEDIATE"):
-                result = work(self._writer)
+                result = _at_home(work(self._writer))
         except (Busy, StoreFailed) as error:
             log.error("write=failed reason=%s", error)  # here, because the asker may be gone
             raise
@@ -182,6 +182,17 @@ class Database:
                 raise StoreFailed(f"{path} cannot be made or opened: {error.strerror}") from error
             raise
         return cls(path, opened[0], opened[1:])
+
+
+def _at_home(result: T) -> T:
+    """What work returned; a cursor is closed, in the thread of its connection.
+
+    pysqlite lends one compiled statement to one cursor after another. A cursor of `executemany` that another thread lets go
+    of resets that statement while ours uses it: one write in some hundreds then failed with "Error binding parameter".
+    """
+    if isinstance(result, dbapi2.Cursor):
+        result.close()
+    return result
 
 
 @contextmanager

@@ -98,8 +98,9 @@ class Box:
         finally:
             for task in tasks:
                 task.cancel()
-            done = await asyncio.gather(*tasks, return_exceptions=True)
-            assert all(isinstance(one, asyncio.CancelledError) for one in done), done
+            for one in await asyncio.gather(*tasks, return_exceptions=True):
+                if not isinstance(one, asyncio.CancelledError):
+                    raise AssertionError("what runs as long as the service has ended") from one
 
     async def _waking(self) -> None:
         async with aclosing(self.desk.news()) as news:

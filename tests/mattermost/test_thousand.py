@@ -19,8 +19,8 @@ from tests.twins.mattermost import Fault, Mattermost, eventually
 
 CHAOS: dict[Fault, float] = {
     "500_before": 0.02, "500_after": 0.02, "502_before": 0.01, "502_after": 0.01, "503_before": 0.01, "429": 0.02,
-    "429_reset": 0.01, "hang_before": 0.004, "hang_after": 0.004, "cut_before": 0.01, "cut_after": 0.02,
-    "nonsense_after": 0.01, "empty_after": 0.01, "late": 0.005, "charset": 0.05, "list_error": 0.01,
+    "429_reset": 0.01, "hang_before": 0.001, "hang_after": 0.001, "cut_before": 0.01, "cut_after": 0.02,
+    "nonsense_after": 0.01, "empty_after": 0.01, "late": 0.001, "charset": 0.05, "list_error": 0.01,
 }  # fmt: skip
 """About one request in five goes wrong."""
 AT_ONCE = 24

@@ -191,6 +191,26 @@ async def test_a_write_is_done_even_when_its_asker_is_cancelled(database: Databa
     assert await database.read(notes) == 2
 
 
+async def test_who_asked_for_many_writes_disturbs_none_by_letting_go_of_what_they_returned(database: Database) -> None:
+    """A returned cursor ends in the thread of who asked, while the writer uses its statement again."""
+    await database.write(lambda c: c.execute("CREATE TABLE count (one INTEGER PRIMARY KEY, many INTEGER)"))
+    await database.write(lambda c: c.executemany("INSERT INTO count VALUES (?, 0)", [(one,) for one in range(50)]))
+
+    async def more() -> None:
+        rows = [(1, one) for one in range(50)]
+        await database.write(lambda c: c.executemany("UPDATE count SET many = many + ? WHERE one = ?", rows))
+
+    for _ in range(100):
+        await asyncio.gather(*(more() for _ in range(50)))
+    assert await database.read(lambda c: c.execute("SELECT min(many), max(many) FROM count").fetchone()) == (5000, 5000)
+
+
+async def test_a_cursor_does_not_leave_its_thread(database: Database) -> None:
+    cursor = await database.read(lambda c: c.execute("SELECT 1"))
+    with pytest.raises(dbapi2.ProgrammingError):
+        cursor.fetchone()
+
+
 async def test_closing_finishes_what_was_asked_for_and_then_refuses(tmp_path: Path) -> None:
     database = await Database.open(tmp_path / "clinic.db", KEY)
     writing = [asyncio.create_task(database.write(note)) for _ in range(50)]
