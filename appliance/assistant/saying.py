@@ -54,7 +54,7 @@ class Saying:
             if kind == "contact"
             else self._joined(key, language, found=bool(reach.chosen))
         )
-        if kind == "contact" and not reach.chosen:
+        if kind == "contact" and not (reach.chosen or reach.phone):
             words = self._phrases.say("contact_plain", language)
         parts: list[Part] = [Opening(kind=kind, language=language), *_words(words)]
         if reach.phone:

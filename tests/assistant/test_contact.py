@@ -8,7 +8,12 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from appliance.message import LANGUAGES, Language
+from appliance.assistant.contact import Reach
+from appliance.assistant.language import Phrases
+from appliance.assistant.saying import Saying
+from appliance.assistant.told import Telling
+from appliance.knowledge.glossary import Glossary
+from appliance.message import LANGUAGES, Call, Language, Text
 from tests.say import Appliance, appliance
 
 SITES = """\
@@ -66,3 +71,15 @@ async def test_number_and_hours_are_of_one_site(clinic: Appliance, language: Lan
     assert "lunch" not in said and "Teresa" not in said and "Monday —" not in said
     if "0120" in said:
         assert "Monday to Friday from 7:00 a.m. to 4:00 p.m." in said
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("phone", ["(541) 555-0100", None])
+def test_that_no_number_was_found_is_said_only_where_none_is_given(language: Language, phone: str | None) -> None:
+    """The clinic's setting may name one where its documents do not."""
+    phrases = Phrases.load()
+    saying = Saying(phrases, Telling(Glossary.load()), country="US", emergency_number="911")
+    parts = saying.told("contact", "contact", language, Reach(phone=phone))
+    words = "".join(part.text for part in parts if isinstance(part, Text))
+    assert words == phrases.say("contact" if phone else "contact_plain", language)
+    assert [part.number for part in parts if isinstance(part, Call)] == ([phone] if phone else [])
