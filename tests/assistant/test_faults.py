@@ -160,7 +160,7 @@ async def test_an_emergency_is_answered_in_time_while_another_process_holds_the_
                 took = monotonic() - began
     finally:
         other_process.execute("ROLLBACK")
-    assert kinds == ["emergency"] and took < 30
+    assert kinds == ["emergency"] and took < 3
     await clinic.clinic.database.write(lambda _: None)  # what waited was done once it could be
     assert await alerts(clinic, conversation) == [("medical", "zh")]
     assert [turn.role for turn in await clinic.history(conversation)] == ["patient", "assistant"]
